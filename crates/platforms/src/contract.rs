@@ -1,0 +1,192 @@
+//! What a platform is: a name, limits, and one optional accessor per family of abilities.
+//!
+//! Connectors are stateless. Whatever varies arrives in [`Cx`]: credentials, URLs, client, clock.
+
+use std::collections::BTreeSet;
+
+use futures_util::future::BoxFuture;
+use http::HeaderMap;
+use posta_core::capability::{Capability, Limits};
+use posta_core::event::Event;
+use posta_core::failure::ConnectorError;
+use posta_core::id::{RemoteAccount, RemotePerson};
+use posta_core::message::{Outgoing, Sent};
+use posta_core::secret::Secret;
+use posta_core::time::Timestamp;
+use url::Url;
+
+use crate::cx::Cx;
+use crate::sandbox::Face;
+
+/// The answer of a call to a platform.
+pub type Answer<'a, T> = BoxFuture<'a, Result<T, ConnectorError>>;
+
+/// A platform and the families it has. The default of every family is "none".
+pub trait Platform: Sync {
+    /// Returns its name in the unified API, which is also its folder and configuration section.
+    fn name(&self) -> &'static str;
+
+    /// Returns its name for people.
+    fn title(&self) -> &'static str;
+
+    /// Returns the numbers it sets.
+    fn limits(&self) -> &'static Limits;
+
+    /// Returns the base URLs it is reached at, by role, with their defaults.
+    fn urls(&self) -> &'static [(&'static str, &'static str)];
+
+    /// Returns the API version used when the configuration names none.
+    fn default_version(&self) -> &'static str;
+
+    /// Returns its pretend self for the sandbox.
+    fn sandbox(&self) -> &'static dyn Face;
+
+    /// Connecting by OAuth.
+    fn auth(&self) -> Option<&dyn Auth> {
+        None
+    }
+
+    /// Receiving webhooks.
+    fn inbound(&self) -> Option<&dyn Inbound> {
+        None
+    }
+
+    /// Sending messages.
+    fn messages(&self) -> Option<&dyn Messages> {
+        None
+    }
+
+    /// Read marks and typing.
+    fn receipts(&self) -> Option<&dyn Receipts> {
+        None
+    }
+}
+
+/// Lists the families that a platform has.
+#[must_use]
+pub fn capabilities(platform: &dyn Platform) -> Vec<Capability> {
+    let families = [
+        (Capability::Auth, platform.auth().is_some()),
+        (Capability::Inbound, platform.inbound().is_some()),
+        (Capability::Messages, platform.messages().is_some()),
+        (Capability::Receipts, platform.receipts().is_some()),
+    ];
+    families
+        .into_iter()
+        .filter_map(|(family, has)| has.then_some(family))
+        .collect()
+}
+
+/// Connecting an account by OAuth and keeping its grant alive.
+pub trait Auth: Sync {
+    /// Lists what can be asked for: the scopes of each area of the unified API.
+    fn scopes(&self) -> &'static [ScopeArea];
+
+    /// Builds the URL where the account's owner allows the app.
+    fn start(&self, cx: &Cx<'_>, ask: &Ask<'_>) -> Url;
+
+    /// Turns the code of a successful redirect into a lasting grant.
+    fn finish<'a>(&'a self, cx: &'a Cx<'a>, code: &'a str, redirect: &'a Url) -> Answer<'a, Grant>;
+
+    /// Prolongs a grant. The old token stops counting once the new one is stored.
+    fn refresh<'a>(&'a self, cx: &'a Cx<'a>) -> Answer<'a, Token>;
+}
+
+/// A group of scopes that can be left out of a connection.
+#[derive(Clone, Copy, Debug)]
+pub struct ScopeArea {
+    /// The area's name in the unified API; `None` for scopes that are always asked for.
+    pub area: Option<&'static str>,
+    /// The platform's names of its scopes.
+    pub scopes: &'static [&'static str],
+}
+
+/// What to ask the account's owner for.
+#[derive(Clone, Debug)]
+pub struct Ask<'a> {
+    /// The scopes, in the platform's names.
+    pub scopes: &'a [&'static str],
+    /// Where the platform sends the browser back.
+    pub redirect: &'a Url,
+    /// What it must bring back unchanged.
+    pub state: &'a str,
+    /// Whether to show the login form even to a logged-in person.
+    pub force_login: bool,
+}
+
+/// What a successful connection gives us.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    /// The token and how long it lives.
+    pub token: Token,
+    /// The account it is for.
+    pub identity: Identity,
+    /// The scopes that were granted; `None` when the platform does not say.
+    pub scopes: Option<BTreeSet<String>>,
+}
+
+/// An access token.
+#[derive(Clone, Debug)]
+pub struct Token {
+    /// The token itself.
+    pub secret: Secret,
+    /// When it dies; `None` when it does not.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Who an account is on its platform.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The id that webhooks and send calls carry.
+    pub account: RemoteAccount,
+    /// The id by which the platform knows the account towards this app, where it differs.
+    pub app_scoped: Option<String>,
+    /// The handle, without `@`.
+    pub username: String,
+    /// The name for people.
+    pub display_name: Option<String>,
+    /// A picture, usually for a limited time.
+    pub picture: Option<String>,
+    /// The public page.
+    pub profile_url: Option<String>,
+    /// How many people follow it.
+    pub followers: Option<i64>,
+    /// The platform's word for the kind of account.
+    pub kind: Option<String>,
+}
+
+/// Receiving webhooks. `verify` and `parse` are pure; neither waits for anything.
+pub trait Inbound: Sync {
+    /// Answers the platform's question whether this URL is ours: the text to return, if the verify
+    /// token is one of `tokens`.
+    fn challenge(&self, query: &[(String, String)], tokens: &[Secret]) -> Option<String>;
+
+    /// Finds which of the secrets signed these raw bytes, by index.
+    fn verify(&self, headers: &HeaderMap, body: &[u8], secrets: &[Secret]) -> Vec<usize>;
+
+    /// Reads the events out of a verified body. One bad event becomes `Unknown`, alone.
+    fn parse(&self, body: &[u8]) -> Result<Vec<Event>, Unparsed>;
+
+    /// Asks the platform to send this account's events to us.
+    fn subscribe<'a>(&'a self, cx: &'a Cx<'a>) -> Answer<'a, ()>;
+}
+
+/// A webhook body that is not of the platform's form at all.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unparsed(pub String);
+
+/// Sending messages.
+pub trait Messages: Sync {
+    /// Sends one message. Neither repeats nor waits; the caller decides by the error's class.
+    fn send<'a>(&'a self, cx: &'a Cx<'a>, message: &'a Outgoing) -> Answer<'a, Sent>;
+}
+
+/// Showing a person what the account does.
+pub trait Receipts: Sync {
+    /// Marks everything the person wrote as seen.
+    fn mark_read<'a>(&'a self, cx: &'a Cx<'a>, person: &'a RemotePerson) -> Answer<'a, ()>;
+
+    /// Shows the person that somebody is typing.
+    fn typing<'a>(&'a self, cx: &'a Cx<'a>, person: &'a RemotePerson) -> Answer<'a, ()>;
+}

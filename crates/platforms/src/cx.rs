@@ -1,0 +1,100 @@
+//! What a connector is handed for one call: credentials, where the platform is, client and clock.
+
+use std::collections::BTreeMap;
+
+use posta_core::id::RemoteAccount;
+use posta_core::secret::Secret;
+use posta_core::time::Clock;
+use url::Url;
+
+use crate::contract::Platform;
+use crate::http::Http;
+
+/// Everything that varies between two calls to the same platform.
+#[derive(Clone, Copy, Debug)]
+pub struct Cx<'a> {
+    /// The outbound client.
+    pub http: &'a Http,
+    /// What time it is.
+    pub clock: &'a Clock,
+    /// Where the platform is.
+    pub site: &'a Site,
+    /// The app on whose behalf we call.
+    pub app: &'a AppCredentials,
+    /// The account and its token; `None` while connecting.
+    pub account: Option<&'a AccountCredentials>,
+}
+
+/// An app as registered at the platform.
+#[derive(Clone, Debug)]
+pub struct AppCredentials {
+    /// Its public id.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: Secret,
+}
+
+/// An account and what opens it.
+#[derive(Clone, Debug)]
+pub struct AccountCredentials {
+    /// The platform's id of the account.
+    pub id: RemoteAccount,
+    /// Its access token.
+    pub token: Secret,
+}
+
+/// The base URLs of a platform by role, and the version of its API.
+#[derive(Clone, Debug)]
+pub struct Site {
+    urls: BTreeMap<String, Url>,
+    version: String,
+}
+
+impl Site {
+    /// The platform's own URLs and version, except where `urls` and `version` say otherwise.
+    ///
+    /// # Errors
+    /// The role, when an override names one that the platform does not have.
+    pub fn new(
+        platform: &dyn Platform,
+        urls: &BTreeMap<String, Url>,
+        version: Option<&str>,
+    ) -> Result<Self, String> {
+        let defaults = platform.urls().iter().map(|(role, text)| {
+            (
+                (*role).to_owned(),
+                text.parse().expect("a platform's own URLs are well formed"),
+            )
+        });
+        let mut all: BTreeMap<String, Url> = defaults.collect();
+        for (role, url) in urls {
+            *all.get_mut(role).ok_or_else(|| role.clone())? = url.clone();
+        }
+        let version = version.unwrap_or(platform.default_version()).to_owned();
+        Ok(Self { urls: all, version })
+    }
+
+    /// Returns the version segment, such as `v25.0`.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// Returns the URL of a path below the base URL of `role`.
+    ///
+    /// # Panics
+    /// When the connector asks for a role that it does not list in [`Platform::urls`].
+    #[must_use]
+    pub fn url(&self, role: &str, segments: &[&str]) -> Url {
+        let mut url = self
+            .urls
+            .get(role)
+            .expect("a connector uses only roles it lists")
+            .clone();
+        url.path_segments_mut()
+            .expect("base URLs are http or https")
+            .pop_if_empty()
+            .extend(segments);
+        url
+    }
+}

@@ -1,0 +1,215 @@
+//! The one client for calls to platforms and customers: time-outs, no redirects, nothing logged but
+//! method, host, status and time.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use posta_core::failure::{Code, ConnectorError, Retry};
+use reqwest::{RequestBuilder, StatusCode, header::HeaderMap};
+use url::Url;
+
+/// How long a platform may take to answer a call.
+pub const PLATFORM_TIMEOUT: Duration = Duration::from_secs(25);
+
+/// The longest answer of a platform that is read.
+const PLATFORM_BODY: usize = 8 << 20;
+
+/// A cheap handle on the outbound client; clones share connections.
+#[derive(Clone, Debug)]
+pub struct Http {
+    client: reqwest::Client,
+    recorder: Option<Recorder>,
+}
+
+/// An answer read to its end.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Reply {
+    /// Reads the body as JSON.
+    pub fn json<T: serde::de::DeserializeOwned>(&self) -> Option<T> {
+        serde_json::from_slice(&self.body).ok()
+    }
+}
+
+/// Why there is no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoReply {
+    /// The connection was never made, so the request certainly did not arrive.
+    NotSent,
+    /// The request left, or part of it; whether it was taken is not known.
+    Unanswered,
+}
+
+impl NoReply {
+    /// The failure of a call that only reads, and so may be repeated.
+    #[must_use]
+    pub fn of_read(self) -> ConnectorError {
+        let message = match self {
+            Self::NotSent => "the platform cannot be reached",
+            Self::Unanswered => "the platform did not answer in time",
+        };
+        ConnectorError::new(Code::PlatformUnavailable, Retry::Transient, message)
+    }
+
+    /// The failure of a call that changes something at the platform.
+    #[must_use]
+    pub fn of_write(self) -> ConnectorError {
+        match self {
+            Self::NotSent => self.of_read(),
+            Self::Unanswered => ConnectorError::new(
+                Code::OutcomeUnknown,
+                Retry::Unknown,
+                "the request left and no answer came back; the platform may have acted on it",
+            ),
+        }
+    }
+}
+
+/// What a test may look at: each request as it would leave.
+#[derive(Clone, Debug, Default)]
+pub struct Recorder(Arc<Mutex<Vec<String>>>);
+
+impl Recorder {
+    /// Returns the requests so far: method, path with query, headers of interest, blank line, body.
+    #[must_use]
+    pub fn requests(&self) -> Vec<String> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn record(&self, request: &reqwest::Request) {
+        let url = request.url();
+        let query = url
+            .query()
+            .map(|query| format!("?{query}"))
+            .unwrap_or_default();
+        let mut text = format!("{} {}{query}\n", request.method(), url.path());
+        for name in ["authorization", "content-type"] {
+            if let Some(value) = request
+                .headers()
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+            {
+                text.push_str(&format!("{name}: {value}\n"));
+            }
+        }
+        let body = request
+            .body()
+            .and_then(reqwest::Body::as_bytes)
+            .unwrap_or_default();
+        text.push_str(&format!("\n{}", String::from_utf8_lossy(body)));
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(text);
+    }
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Http {
+    /// Makes the client.
+    ///
+    /// # Panics
+    /// When the system's TLS roots cannot be read, which is a broken installation.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            client: build(),
+            recorder: None,
+        }
+    }
+
+    /// Makes a client that also remembers every request, for tests.
+    #[must_use]
+    pub fn recording() -> (Self, Recorder) {
+        let recorder = Recorder::default();
+        (
+            Self {
+                client: build(),
+                recorder: Some(recorder.clone()),
+            },
+            recorder,
+        )
+    }
+
+    /// Starts a GET request.
+    pub fn get(&self, url: Url) -> RequestBuilder {
+        self.client.get(url)
+    }
+
+    /// Starts a POST request.
+    pub fn post(&self, url: Url) -> RequestBuilder {
+        self.client.post(url)
+    }
+
+    /// Sends a request and reads the answer, within [`PLATFORM_TIMEOUT`] unless it has its own.
+    pub async fn send(&self, request: RequestBuilder) -> Result<Reply, NoReply> {
+        self.send_bounded(request, PLATFORM_BODY).await
+    }
+
+    /// Like [`Http::send`], keeping at most `max_body` bytes of the answer's body.
+    pub async fn send_bounded(
+        &self,
+        request: RequestBuilder,
+        max_body: usize,
+    ) -> Result<Reply, NoReply> {
+        // A request that cannot be built carries a header or URL that cannot exist: it never left.
+        let request = request.build().map_err(|_| NoReply::NotSent)?;
+        if let Some(recorder) = &self.recorder {
+            recorder.record(&request);
+        }
+        let result = self.client.execute(request).await;
+        let mut response = result.map_err(|error| no_reply(&error))?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|_| NoReply::Unanswered)? {
+            let room = max_body - body.len();
+            body.extend_from_slice(&chunk[..room.min(chunk.len())]);
+            if body.len() == max_body {
+                break;
+            }
+        }
+        Ok(Reply {
+            status,
+            headers,
+            body,
+        })
+    }
+}
+
+fn no_reply(error: &reqwest::Error) -> NoReply {
+    if error.is_connect() || error.is_builder() {
+        NoReply::NotSent
+    } else {
+        NoReply::Unanswered
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place that builds a client"
+)]
+fn build() -> reqwest::Client {
+    reqwest::Client::builder()
+        .user_agent(concat!("Posta/", env!("CARGO_PKG_VERSION")))
+        .timeout(PLATFORM_TIMEOUT)
+        .connect_timeout(Duration::from_secs(5))
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .expect("the TLS roots are readable")
+}

@@ -1,0 +1,1 @@
+//! What the Graph API platforms share.
