@@ -1,1 +1,31 @@
-//! Placeholder.
+//! Tables, rows and queries, for SQLite and Postgres alike. All SQL of Posta is in this crate.
+//!
+//! Everything runs in a [`Tx`] from [`Db::read`] or [`Db::write`]; opening and committing is the
+//! caller's business. Functions are named for what they promise: `get` must find, `find` may not,
+//! `list` pages, `claim` takes work for a while, `insert`, `update` and `delete` write.
+
+mod sql;
+
+pub mod accounts;
+pub mod connects;
+pub mod conversations;
+pub mod deliveries;
+pub mod endpoints;
+pub mod events;
+pub mod idempotency;
+pub mod inbound;
+pub mod jobs;
+pub mod keys;
+pub mod messages;
+pub mod oauth_apps;
+pub mod profiles;
+pub mod workspaces;
+
+pub use sql::{Db, Open, Tx};
+pub use sqlx::types::Json;
+
+/// What every query of this crate answers.
+pub type Result<T> = std::result::Result<T, sqlx::Error>;
+
+/// The database's own error, for callers that pass it on.
+pub use sqlx::Error;

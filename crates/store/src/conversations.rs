@@ -1,0 +1,246 @@
+//! Conversations: one per account and person.
+
+use posta_core::id::{
+    AccountId, ConversationId, ProfileId, RemotePerson, RemoteThread, WorkspaceId,
+};
+use posta_core::time::Timestamp;
+use serde_json::Value;
+use sqlx::types::Json;
+
+use crate::sql::{push_among, sql};
+use crate::{Result, Tx};
+
+/// A conversation.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Conversation {
+    /// Its id.
+    pub id: ConversationId,
+    /// The workspace it belongs to.
+    pub workspace_id: WorkspaceId,
+    /// The account it is on.
+    pub account_id: AccountId,
+    /// The platform's id of it.
+    pub remote_id: RemoteThread,
+    /// The platform's id of the person.
+    pub participant_id: RemotePerson,
+    /// The person's name.
+    pub participant_name: Option<String>,
+    /// The person's handle.
+    pub participant_username: Option<String>,
+    /// The person's picture.
+    pub participant_picture: Option<String>,
+    /// Whether it is in the inbox or put away.
+    pub status: Status,
+    /// The text of the newest message.
+    pub last_message: Option<String>,
+    /// When the newest message was written.
+    pub last_message_at: Option<Timestamp>,
+    /// When the person last did something that opens the reply window.
+    pub window_opened_at: Option<Timestamp>,
+    /// How many messages of the person nobody has read.
+    pub unread_count: i64,
+    /// What brought the person here.
+    pub metadata: Option<Json<Value>>,
+    /// When we first heard of it.
+    pub created_at: Timestamp,
+    /// When something last happened in it.
+    pub updated_at: Timestamp,
+}
+
+/// Whether a conversation is in the inbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, sqlx::Type)]
+#[serde(rename_all = "lowercase")]
+#[sqlx(type_name = "TEXT", rename_all = "lowercase")]
+pub enum Status {
+    /// In the inbox.
+    Active,
+    /// Put away; a new message brings it back.
+    Archived,
+}
+
+/// A place in a list ordered by time and id, from which the next page goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The time of the last row seen.
+    pub at: Timestamp,
+    /// The id of the last row seen.
+    pub id: String,
+}
+
+/// Which conversations to list, and from where.
+#[derive(Clone, Debug, Default)]
+pub struct Filter<'a> {
+    /// Only those of accounts on these profiles.
+    pub profiles: Option<&'a [ProfileId]>,
+    /// Only those on this platform.
+    pub platform: Option<&'a str>,
+    /// Only those of this account.
+    pub account: Option<&'a AccountId>,
+    /// Only those in this state.
+    pub status: Option<Status>,
+    /// Oldest first instead of newest first.
+    pub is_ascending: bool,
+    /// Only those after this place.
+    pub after: Option<&'a Place>,
+}
+
+macro_rules! columns {
+    ($rest:literal) => {
+        concat!(
+            "SELECT c.id, c.workspace_id, c.account_id, c.remote_id, c.participant_id,
+                 c.participant_name, c.participant_username, c.participant_picture, c.status,
+                 c.last_message, c.last_message_at, c.window_opened_at, c.unread_count, c.metadata,
+                 c.created_at, c.updated_at
+             FROM conversations c ",
+            $rest
+        )
+    };
+}
+
+/// Adds a conversation, or gets and locks the one that the account has with this remote id.
+pub async fn insert_or_get(tx: &mut Tx, new: &Conversation) -> Result<Conversation> {
+    sql!(tx, |c| sqlx::query_as(
+        "INSERT INTO conversations (id, workspace_id, account_id, remote_id, participant_id,
+             participant_name, participant_username, participant_picture, status, unread_count,
+             metadata, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+         ON CONFLICT (account_id, remote_id) DO UPDATE SET remote_id = excluded.remote_id
+         RETURNING id, workspace_id, account_id, remote_id, participant_id, participant_name,
+             participant_username, participant_picture, status, last_message, last_message_at,
+             window_opened_at, unread_count, metadata, created_at, updated_at"
+    )
+    .bind(&new.id)
+    .bind(&new.workspace_id)
+    .bind(&new.account_id)
+    .bind(&new.remote_id)
+    .bind(&new.participant_id)
+    .bind(&new.participant_name)
+    .bind(&new.participant_username)
+    .bind(&new.participant_picture)
+    .bind(new.status)
+    .bind(new.unread_count)
+    .bind(&new.metadata)
+    .bind(new.created_at)
+    .bind(new.updated_at)
+    .fetch_one(c)
+    .await)
+}
+
+/// Writes what activity changes: status, newest message, window, unread count, time.
+pub async fn update_activity(tx: &mut Tx, conversation: &Conversation) -> Result<()> {
+    sql!(tx, |c| sqlx::query(
+        "UPDATE conversations SET status = $3, last_message = $4, last_message_at = $5,
+             window_opened_at = $6, unread_count = $7, metadata = $8, updated_at = $9
+         WHERE workspace_id = $1 AND id = $2"
+    )
+    .bind(&conversation.workspace_id)
+    .bind(&conversation.id)
+    .bind(conversation.status)
+    .bind(&conversation.last_message)
+    .bind(conversation.last_message_at)
+    .bind(conversation.window_opened_at)
+    .bind(conversation.unread_count)
+    .bind(&conversation.metadata)
+    .bind(conversation.updated_at)
+    .execute(c)
+    .await?
+    .rows_affected());
+    Ok(())
+}
+
+/// Finds a conversation of an account by our id or by the platform's.
+pub async fn find(
+    tx: &mut Tx,
+    owner: &WorkspaceId,
+    account: &AccountId,
+    either_id: &str,
+) -> Result<Option<Conversation>> {
+    sql!(tx, |c| sqlx::query_as(columns!(
+        "WHERE c.workspace_id = $1 AND c.account_id = $2 AND (c.id = $3 OR c.remote_id = $3)"
+    ))
+    .bind(owner)
+    .bind(account)
+    .bind(either_id)
+    .fetch_optional(c)
+    .await)
+}
+
+/// Gets a conversation that a row of ours names.
+pub async fn get(tx: &mut Tx, owner: &WorkspaceId, id: &ConversationId) -> Result<Conversation> {
+    sql!(tx, |c| sqlx::query_as(columns!(
+        "WHERE c.workspace_id = $1 AND c.id = $2"
+    ))
+    .bind(owner)
+    .bind(id)
+    .fetch_one(c)
+    .await)
+}
+
+/// Lists the conversations that match, by the time of the last change.
+pub async fn list(
+    tx: &mut Tx,
+    owner: &WorkspaceId,
+    filter: &Filter<'_>,
+    limit: i64,
+) -> Result<Vec<Conversation>> {
+    sql!(tx, |c| {
+        let mut query = sqlx::QueryBuilder::new(columns!(
+            "JOIN accounts a ON a.id = c.account_id
+             WHERE a.state <> 'removed' AND c.workspace_id = "
+        ));
+        query.push_bind(owner);
+        if let Some(profiles) = filter.profiles {
+            push_among!(query, "a.profile_id", profiles);
+        }
+        if let Some(platform) = filter.platform {
+            query.push(" AND a.platform = ").push_bind(platform);
+        }
+        if let Some(account) = filter.account {
+            query.push(" AND c.account_id = ").push_bind(account);
+        }
+        if let Some(status) = filter.status {
+            query.push(" AND c.status = ").push_bind(status);
+        }
+        if let Some(place) = filter.after {
+            let comes_after = if filter.is_ascending { ">" } else { "<" };
+            query
+                .push(" AND (c.updated_at, c.id) ")
+                .push(comes_after)
+                .push(" (");
+            query
+                .push_bind(place.at)
+                .push(", ")
+                .push_bind(&place.id)
+                .push(")");
+        }
+        let direction = if filter.is_ascending { "ASC" } else { "DESC" };
+        query
+            .push(" ORDER BY c.updated_at ")
+            .push(direction)
+            .push(", c.id ")
+            .push(direction);
+        query.push(" LIMIT ").push_bind(limit);
+        query.build_query_as().fetch_all(c).await
+    })
+}
+
+/// Deletes a conversation and everything in it. Returns the number of messages deleted.
+pub async fn delete(tx: &mut Tx, owner: &WorkspaceId, id: &ConversationId) -> Result<u64> {
+    let messages = sql!(tx, |c| sqlx::query(
+        "DELETE FROM messages WHERE workspace_id = $1 AND conversation_id = $2"
+    )
+    .bind(owner)
+    .bind(id)
+    .execute(c)
+    .await?
+    .rows_affected());
+    sql!(tx, |c| sqlx::query(
+        "DELETE FROM conversations WHERE workspace_id = $1 AND id = $2"
+    )
+    .bind(owner)
+    .bind(id)
+    .execute(c)
+    .await?
+    .rows_affected());
+    Ok(messages)
+}

@@ -1,0 +1,151 @@
+//! Raw webhooks as platforms sent them: on disk before the platform hears yes, and the queue from
+//! which they are worked off.
+
+use posta_core::id::{InboundId, OauthAppId};
+use posta_core::time::Timestamp;
+use sqlx::types::Json;
+
+use crate::sql::{claim, sql};
+use crate::{Result, Tx};
+
+/// A raw webhook.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Inbound {
+    /// Its id.
+    pub id: InboundId,
+    /// The platform that sent it.
+    pub platform: String,
+    /// The apps whose secret signed it; `None` stands for the configured one. Events reach only
+    /// accounts that are connected through one of them.
+    pub verified_by: Json<Vec<Option<OauthAppId>>>,
+    /// The body, byte for byte.
+    pub body: Vec<u8>,
+    /// How often working it off was tried.
+    pub attempts: i64,
+    /// When it came.
+    pub received_at: Timestamp,
+}
+
+/// What became of a raw webhook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
+#[sqlx(type_name = "TEXT", rename_all = "lowercase")]
+pub enum State {
+    /// It waits to be worked off.
+    Pending,
+    /// Everything in it was taken in.
+    Done,
+    /// It is not of the platform's form; kept for a later version to read.
+    Unparsed,
+    /// It speaks of no account that we know.
+    Unrouted,
+}
+
+/// How many rows one statement inserts; both databases bound the number of parameters.
+const CHUNK: usize = 1000;
+
+/// Adds webhooks, all of them pending.
+pub async fn insert_all(tx: &mut Tx, rows: &[Inbound]) -> Result<()> {
+    for chunk in rows.chunks(CHUNK) {
+        sql!(tx, |c| {
+            let mut query = sqlx::QueryBuilder::new(
+                "INSERT INTO inbound (id, platform, verified_by, body, state, attempts, due_at,
+                     received_at) ",
+            );
+            query.push_values(chunk, |mut row, inbound| {
+                row.push_bind(&inbound.id)
+                    .push_bind(&inbound.platform)
+                    .push_bind(&inbound.verified_by)
+                    .push_bind(&inbound.body)
+                    .push_bind(State::Pending)
+                    .push_bind(inbound.attempts)
+                    .push_bind(inbound.received_at)
+                    .push_bind(inbound.received_at);
+            });
+            query.build().execute(c).await?.rows_affected()
+        });
+    }
+    Ok(())
+}
+
+/// Takes up to `limit` webhooks that are due, oldest first, until `until`: whoever has not
+/// finished one by then loses it to the next.
+pub async fn claim(
+    tx: &mut Tx,
+    now: Timestamp,
+    until: Timestamp,
+    limit: i64,
+) -> Result<Vec<Inbound>> {
+    let mut rows: Vec<Inbound> = claim!(
+        tx,
+        "UPDATE inbound SET attempts = attempts + 1, due_at = $2 WHERE id IN (
+             SELECT id FROM inbound WHERE state = 'pending' AND due_at <= $1
+             ORDER BY due_at, id LIMIT $3",
+        ") RETURNING id, platform, verified_by, body, attempts, received_at",
+        |text, c| sqlx::query_as(text)
+            .bind(now)
+            .bind(until)
+            .bind(limit)
+            .fetch_all(c)
+            .await
+    )?;
+    rows.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok(rows)
+}
+
+/// Notes what became of a webhook.
+pub async fn update_state(
+    tx: &mut Tx,
+    id: &InboundId,
+    state: State,
+    error: Option<&str>,
+) -> Result<()> {
+    sql!(tx, |c| sqlx::query(
+        "UPDATE inbound SET state = $2, error = $3 WHERE id = $1"
+    )
+    .bind(id)
+    .bind(state)
+    .bind(error)
+    .execute(c)
+    .await?
+    .rows_affected());
+    Ok(())
+}
+
+/// Puts a webhook back until `due_at`.
+pub async fn update_due(
+    tx: &mut Tx,
+    id: &InboundId,
+    due_at: Timestamp,
+    error: Option<&str>,
+) -> Result<()> {
+    sql!(tx, |c| sqlx::query(
+        "UPDATE inbound SET due_at = $2, error = $3 WHERE id = $1"
+    )
+    .bind(id)
+    .bind(due_at)
+    .bind(error)
+    .execute(c)
+    .await?
+    .rows_affected());
+    Ok(())
+}
+
+/// Finds when the next pending webhook is due.
+pub async fn find_next_due(tx: &mut Tx) -> Result<Option<Timestamp>> {
+    sql!(tx, |c| sqlx::query_scalar(
+        "SELECT MIN(due_at) FROM inbound WHERE state = 'pending'"
+    )
+    .fetch_one(c)
+    .await)
+}
+
+/// Counts the webhooks of one platform in a state.
+pub async fn count(tx: &mut Tx, platform: &str, state: State) -> Result<i64> {
+    sql!(tx, |c| sqlx::query_scalar(
+        "SELECT COUNT(*) FROM inbound WHERE platform = $1 AND state = $2"
+    )
+    .bind(platform)
+    .bind(state)
+    .fetch_one(c)
+    .await)
+}

@@ -1,0 +1,100 @@
+//! Work to be done in the background, in lanes: within a lane one job at a time, in order.
+
+use posta_core::id::{JobId, WorkspaceId};
+use posta_core::time::Timestamp;
+
+use crate::sql::{claim, sql};
+use crate::{Result, Tx};
+
+/// A job.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Job {
+    /// Its id.
+    pub id: JobId,
+    /// What is to be done.
+    pub kind: String,
+    /// Its lane.
+    pub lane: String,
+    /// The workspace it is done for.
+    pub workspace_id: WorkspaceId,
+    /// The id of the row it is about.
+    pub subject: String,
+    /// How often it was tried, this time included.
+    pub attempts: i64,
+    /// When it may be tried.
+    pub due_at: Timestamp,
+    /// When it was asked for.
+    pub created_at: Timestamp,
+}
+
+/// Adds a job.
+pub async fn insert(tx: &mut Tx, job: &Job) -> Result<()> {
+    sql!(tx, |c| sqlx::query(
+        "INSERT INTO jobs (id, kind, lane, workspace_id, subject, attempts, due_at, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+    )
+    .bind(&job.id)
+    .bind(&job.kind)
+    .bind(&job.lane)
+    .bind(&job.workspace_id)
+    .bind(&job.subject)
+    .bind(job.attempts)
+    .bind(job.due_at)
+    .bind(job.created_at)
+    .execute(c)
+    .await?
+    .rows_affected());
+    Ok(())
+}
+
+/// Takes up to `limit` due jobs until `until`, each the first of its lane.
+pub async fn claim(tx: &mut Tx, now: Timestamp, until: Timestamp, limit: i64) -> Result<Vec<Job>> {
+    claim!(
+        tx,
+        "UPDATE jobs SET attempts = attempts + 1, due_at = $2 WHERE id IN (
+             SELECT j.id FROM jobs j WHERE j.due_at <= $1
+                 AND NOT EXISTS (SELECT 1 FROM jobs e WHERE e.lane = j.lane AND e.id < j.id)
+             ORDER BY j.due_at, j.id LIMIT $3",
+        ") RETURNING id, kind, lane, workspace_id, subject, attempts, due_at, created_at",
+        |text, c| sqlx::query_as(text)
+            .bind(now)
+            .bind(until)
+            .bind(limit)
+            .fetch_all(c)
+            .await
+    )
+}
+
+/// Puts a job back until `due_at`; its lane waits with it.
+pub async fn update_due(tx: &mut Tx, id: &JobId, due_at: Timestamp) -> Result<()> {
+    sql!(tx, |c| sqlx::query(
+        "UPDATE jobs SET due_at = $2 WHERE id = $1"
+    )
+    .bind(id)
+    .bind(due_at)
+    .execute(c)
+    .await?
+    .rows_affected());
+    Ok(())
+}
+
+/// Ends a job.
+pub async fn delete(tx: &mut Tx, id: &JobId) -> Result<()> {
+    sql!(tx, |c| sqlx::query("DELETE FROM jobs WHERE id = $1")
+        .bind(id)
+        .execute(c)
+        .await?
+        .rows_affected());
+    Ok(())
+}
+
+/// Finds when the next job that is the first of its lane is due.
+pub async fn find_next_due(tx: &mut Tx) -> Result<Option<Timestamp>> {
+    sql!(tx, |c| sqlx::query_scalar(
+        "SELECT j.due_at FROM jobs j
+         WHERE NOT EXISTS (SELECT 1 FROM jobs e WHERE e.lane = j.lane AND e.id < j.id)
+         ORDER BY j.due_at LIMIT 1"
+    )
+    .fetch_optional(c)
+    .await)
+}

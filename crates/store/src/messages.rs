@@ -1,0 +1,305 @@
+//! Messages, incoming and outgoing, and what became of them.
+
+use posta_core::event::{Attachment, Direction};
+use posta_core::id::{AccountId, ConversationId, MessageId, RemoteMessage, WorkspaceId};
+use posta_core::time::Timestamp;
+use serde_json::Value;
+use sqlx::types::Json;
+
+use crate::conversations::Place;
+use crate::sql::sql;
+use crate::{Result, Tx};
+
+/// A message.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Message {
+    /// Its id.
+    pub id: MessageId,
+    /// The workspace it belongs to.
+    pub workspace_id: WorkspaceId,
+    /// The account it was written on.
+    pub account_id: AccountId,
+    /// The conversation it stands in.
+    pub conversation_id: ConversationId,
+    /// The platform's id of it, once the platform has it.
+    pub remote_id: Option<RemoteMessage>,
+    /// Which way it went.
+    pub direction: Direction,
+    /// What became of it.
+    pub status: Status,
+    /// Its text.
+    pub text: Option<String>,
+    /// Its attachments.
+    pub attachments: Json<Vec<Attachment>>,
+    /// Who wrote it: the platform's id of the person, or our id of the account.
+    pub sender_id: String,
+    /// What made us send it.
+    pub sent_via: Option<String>,
+    /// The permission it was sent under.
+    pub tag: Option<String>,
+    /// What else belongs to it, in the words of the unified API.
+    pub metadata: Option<Json<Value>>,
+    /// Why it was not sent.
+    pub error: Option<Json<Value>>,
+    /// Whether somebody on our side has read it.
+    pub is_read: bool,
+    /// When the person read it.
+    pub read_at: Option<Timestamp>,
+    /// When it was written, by the platform's clock; for one on its way, when it was asked for.
+    pub sent_at: Timestamp,
+    /// When we stored it.
+    pub created_at: Timestamp,
+}
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, sqlx::Type)]
+#[serde(rename_all = "lowercase")]
+#[sqlx(type_name = "TEXT", rename_all = "lowercase")]
+pub enum Status {
+    /// The person wrote it.
+    Received,
+    /// It waits to be sent.
+    Queued,
+    /// The platform is being asked to take it. If we die now, nobody knows whether it did.
+    Sending,
+    /// The platform has it.
+    Sent,
+    /// The platform certainly does not have it.
+    Failed,
+    /// The platform may have it. Never sent again without looking.
+    Unknown,
+}
+
+macro_rules! columns {
+    () => {
+        "id, workspace_id, account_id, conversation_id, remote_id, direction, status, text,
+             attachments, sender_id, sent_via, tag, metadata, error, is_read, read_at, sent_at,
+             created_at"
+    };
+}
+
+/// Adds a message; `false` when the account has one with this remote id.
+pub async fn insert(tx: &mut Tx, message: &Message) -> Result<bool> {
+    let done = sql!(tx, |c| {
+        sqlx::query(
+        "INSERT INTO messages (id, workspace_id, account_id, conversation_id, remote_id, direction,
+             status, text, attachments, sender_id, sent_via, tag, metadata, is_read, sent_at,
+             created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+         ON CONFLICT (account_id, remote_id) DO NOTHING"
+    )
+    .bind(&message.id)
+    .bind(&message.workspace_id)
+    .bind(&message.account_id)
+    .bind(&message.conversation_id)
+    .bind(&message.remote_id)
+    .bind(message.direction)
+    .bind(message.status)
+    .bind(&message.text)
+    .bind(&message.attachments)
+    .bind(&message.sender_id)
+    .bind(&message.sent_via)
+    .bind(&message.tag)
+    .bind(&message.metadata)
+    .bind(message.is_read)
+    .bind(message.sent_at)
+    .bind(message.created_at)
+    .execute(c)
+    .await?
+    .rows_affected()
+    });
+    Ok(done == 1)
+}
+
+/// Finds a message by our id.
+pub async fn find(tx: &mut Tx, owner: &WorkspaceId, id: &MessageId) -> Result<Option<Message>> {
+    sql!(tx, |c| sqlx::query_as(concat!(
+        "SELECT ",
+        columns!(),
+        " FROM messages WHERE workspace_id = $1 AND id = $2"
+    ))
+    .bind(owner)
+    .bind(id)
+    .fetch_optional(c)
+    .await)
+}
+
+/// Finds a message by the platform's id.
+pub async fn find_remote(
+    tx: &mut Tx,
+    account: &AccountId,
+    remote: &RemoteMessage,
+) -> Result<Option<Message>> {
+    sql!(tx, |c| sqlx::query_as(concat!(
+        "SELECT ",
+        columns!(),
+        " FROM messages WHERE account_id = $1 AND remote_id = $2"
+    ))
+    .bind(account)
+    .bind(remote)
+    .fetch_optional(c)
+    .await)
+}
+
+/// Lists the messages of a conversation by the time they were written.
+pub async fn list(
+    tx: &mut Tx,
+    conversation: &ConversationId,
+    is_ascending: bool,
+    after: Option<&Place>,
+    limit: i64,
+) -> Result<Vec<Message>> {
+    sql!(tx, |c| {
+        let mut query = sqlx::QueryBuilder::new(concat!(
+            "SELECT ",
+            columns!(),
+            " FROM messages WHERE conversation_id = "
+        ));
+        query.push_bind(conversation);
+        if let Some(place) = after {
+            query
+                .push(" AND (sent_at, id) ")
+                .push(if is_ascending { ">" } else { "<" });
+            query
+                .push(" (")
+                .push_bind(place.at)
+                .push(", ")
+                .push_bind(&place.id)
+                .push(")");
+        }
+        let direction = if is_ascending { "ASC" } else { "DESC" };
+        query
+            .push(" ORDER BY sent_at ")
+            .push(direction)
+            .push(", id ")
+            .push(direction);
+        query.push(" LIMIT ").push_bind(limit);
+        query.build_query_as().fetch_all(c).await
+    })
+}
+
+/// Notes that the platform is about to be asked to take the message; `false` when it is no longer
+/// waiting, so that nobody asks twice.
+pub async fn update_sending(tx: &mut Tx, id: &MessageId) -> Result<bool> {
+    let done = sql!(tx, |c| sqlx::query(
+        "UPDATE messages SET status = 'sending' WHERE id = $1 AND status = 'queued'"
+    )
+    .bind(id)
+    .execute(c)
+    .await?
+    .rows_affected());
+    Ok(done == 1)
+}
+
+/// Puts a message back in the queue after a try that certainly did nothing.
+pub async fn update_queued(tx: &mut Tx, id: &MessageId) -> Result<()> {
+    sql!(tx, |c| sqlx::query(
+        "UPDATE messages SET status = 'queued' WHERE id = $1 AND status = 'sending'"
+    )
+    .bind(id)
+    .execute(c)
+    .await?
+    .rows_affected());
+    Ok(())
+}
+
+/// Notes that the platform has the message; `false` when that was known or it is not unsettled.
+pub async fn update_sent(
+    tx: &mut Tx,
+    id: &MessageId,
+    remote: &RemoteMessage,
+    at: Timestamp,
+) -> Result<bool> {
+    let done = sql!(tx, |c| sqlx::query(
+        "UPDATE messages SET status = 'sent', remote_id = $2, sent_at = $3, error = NULL
+         WHERE id = $1 AND status IN ('sending', 'unknown')"
+    )
+    .bind(id)
+    .bind(remote)
+    .bind(at)
+    .execute(c)
+    .await?
+    .rows_affected());
+    Ok(done == 1)
+}
+
+/// Notes why a message was not sent, or why nobody knows; `false` when it is already settled.
+pub async fn update_unsent(
+    tx: &mut Tx,
+    id: &MessageId,
+    status: Status,
+    error: &Value,
+) -> Result<bool> {
+    let done = sql!(tx, |c| sqlx::query(
+        "UPDATE messages SET status = $2, error = $3
+         WHERE id = $1 AND status IN ('queued', 'sending')"
+    )
+    .bind(id)
+    .bind(status)
+    .bind(Json(error))
+    .execute(c)
+    .await?
+    .rows_affected());
+    Ok(done == 1)
+}
+
+/// Whether the platform is being asked right now to take a message in this conversation.
+pub async fn is_any_sending(tx: &mut Tx, conversation: &ConversationId) -> Result<bool> {
+    let count: i64 = sql!(tx, |c| sqlx::query_scalar(
+        "SELECT COUNT(*) FROM messages WHERE conversation_id = $1 AND status = 'sending'"
+    )
+    .bind(conversation)
+    .fetch_one(c)
+    .await?);
+    Ok(count > 0)
+}
+
+/// Finds the oldest message of unknown outcome with this text, to settle it by an echo.
+pub async fn find_unknown(
+    tx: &mut Tx,
+    conversation: &ConversationId,
+    text: &str,
+) -> Result<Option<Message>> {
+    sql!(tx, |c| sqlx::query_as(concat!(
+        "SELECT ",
+        columns!(),
+        " FROM messages WHERE conversation_id = $1 AND status = 'unknown' AND text = $2
+         ORDER BY id LIMIT 1"
+    ))
+    .bind(conversation)
+    .bind(text)
+    .fetch_optional(c)
+    .await)
+}
+
+/// Marks the person's messages in a conversation as read by us. Returns how many were not.
+pub async fn update_read_by_us(tx: &mut Tx, conversation: &ConversationId) -> Result<u64> {
+    Ok(sql!(tx, |c| sqlx::query(
+        "UPDATE messages SET is_read = TRUE
+         WHERE conversation_id = $1 AND direction = 'incoming' AND NOT is_read"
+    )
+    .bind(conversation)
+    .execute(c)
+    .await?
+    .rows_affected()))
+}
+
+/// Marks our messages up to `up_to` as read by the person.
+pub async fn update_read_by_person(
+    tx: &mut Tx,
+    conversation: &ConversationId,
+    up_to: Timestamp,
+    at: Timestamp,
+) -> Result<u64> {
+    Ok(sql!(tx, |c| sqlx::query(
+        "UPDATE messages SET read_at = $3
+         WHERE conversation_id = $1 AND direction = 'outgoing' AND status = 'sent'
+             AND read_at IS NULL AND sent_at <= $2"
+    )
+    .bind(conversation)
+    .bind(up_to)
+    .bind(at)
+    .execute(c)
+    .await?
+    .rows_affected()))
+}

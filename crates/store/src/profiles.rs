@@ -1,0 +1,174 @@
+//! Profiles: the tenants or brands of a workspace.
+
+use posta_core::id::{ProfileId, WorkspaceId};
+use posta_core::time::Timestamp;
+
+use crate::sql::sql;
+use crate::{Result, Tx};
+
+/// A profile.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Profile {
+    /// Its id.
+    pub id: ProfileId,
+    /// The workspace it belongs to.
+    pub workspace_id: WorkspaceId,
+    /// Its name, unique in the workspace.
+    pub name: String,
+    /// A description, possibly empty.
+    pub description: String,
+    /// A colour as the customer wrote it.
+    pub color: String,
+    /// An IANA time zone.
+    pub timezone: Option<String>,
+    /// The customer's own id of it, unique in the workspace.
+    pub external_id: Option<String>,
+    /// Whether it is the one used when none is named.
+    pub is_default: bool,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// Which profiles to list.
+#[derive(Clone, Debug, Default)]
+pub struct Filter<'a> {
+    /// Only these, when a key is restricted to some.
+    pub among: Option<&'a [ProfileId]>,
+    /// Only the one with this name.
+    pub name: Option<&'a str>,
+    /// Only the one with this external id.
+    pub external_id: Option<&'a str>,
+}
+
+macro_rules! narrow {
+    ($query:ident, $filter:ident) => {
+        if let Some(ids) = $filter.among {
+            crate::sql::push_among!($query, "id", ids);
+        }
+        if let Some(name) = $filter.name {
+            $query.push(" AND name = ").push_bind(name);
+        }
+        if let Some(external_id) = $filter.external_id {
+            $query.push(" AND external_id = ").push_bind(external_id);
+        }
+    };
+}
+
+/// Makes a profile; `false` when its name or external id is taken.
+pub async fn insert(tx: &mut Tx, profile: &Profile) -> Result<bool> {
+    let done = sql!(tx, |c| {
+        sqlx::query(
+        "INSERT INTO profiles (id, workspace_id, name, description, color, timezone, external_id,
+             is_default, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING"
+    )
+    .bind(&profile.id)
+    .bind(&profile.workspace_id)
+    .bind(&profile.name)
+    .bind(&profile.description)
+    .bind(&profile.color)
+    .bind(&profile.timezone)
+    .bind(&profile.external_id)
+    .bind(profile.is_default)
+    .bind(profile.created_at)
+    .execute(c)
+    .await?
+    .rows_affected()
+    });
+    Ok(done == 1)
+}
+
+/// Writes all fields that can change. The caller has made sure that name and external id are free.
+pub async fn update(tx: &mut Tx, profile: &Profile) -> Result<()> {
+    sql!(tx, |c| sqlx::query(
+        "UPDATE profiles SET name = $3, description = $4, color = $5, timezone = $6,
+             external_id = $7, is_default = $8
+         WHERE workspace_id = $1 AND id = $2"
+    )
+    .bind(&profile.workspace_id)
+    .bind(&profile.id)
+    .bind(&profile.name)
+    .bind(&profile.description)
+    .bind(&profile.color)
+    .bind(&profile.timezone)
+    .bind(&profile.external_id)
+    .bind(profile.is_default)
+    .execute(c)
+    .await?
+    .rows_affected());
+    Ok(())
+}
+
+/// Takes the default mark from every profile of the workspace.
+pub async fn clear_default(tx: &mut Tx, owner: &WorkspaceId) -> Result<()> {
+    sql!(tx, |c| sqlx::query(
+        "UPDATE profiles SET is_default = FALSE WHERE workspace_id = $1 AND is_default"
+    )
+    .bind(owner)
+    .execute(c)
+    .await?
+    .rows_affected());
+    Ok(())
+}
+
+/// Finds a profile.
+pub async fn find(tx: &mut Tx, owner: &WorkspaceId, id: &ProfileId) -> Result<Option<Profile>> {
+    sql!(tx, |c| sqlx::query_as(
+        "SELECT id, workspace_id, name, description, color, timezone, external_id, is_default,
+             created_at
+         FROM profiles WHERE workspace_id = $1 AND id = $2"
+    )
+    .bind(owner)
+    .bind(id)
+    .fetch_optional(c)
+    .await)
+}
+
+/// Lists the profiles that match, oldest first, from `skip` on.
+pub async fn list(
+    tx: &mut Tx,
+    owner: &WorkspaceId,
+    filter: &Filter<'_>,
+    limit: i64,
+    skip: i64,
+) -> Result<Vec<Profile>> {
+    sql!(tx, |c| {
+        let mut query = sqlx::QueryBuilder::new(
+            "SELECT id, workspace_id, name, description, color, timezone, external_id,
+                 is_default, created_at
+             FROM profiles WHERE workspace_id = ",
+        );
+        query.push_bind(owner);
+        narrow!(query, filter);
+        query
+            .push(" ORDER BY id LIMIT ")
+            .push_bind(limit)
+            .push(" OFFSET ")
+            .push_bind(skip);
+        query.build_query_as().fetch_all(c).await
+    })
+}
+
+/// Counts the profiles that match.
+pub async fn count(tx: &mut Tx, owner: &WorkspaceId, filter: &Filter<'_>) -> Result<i64> {
+    sql!(tx, |c| {
+        let mut query =
+            sqlx::QueryBuilder::new("SELECT COUNT(*) FROM profiles WHERE workspace_id = ");
+        query.push_bind(owner);
+        narrow!(query, filter);
+        query.build_query_scalar().fetch_one(c).await
+    })
+}
+
+/// Deletes a profile that has no accounts.
+pub async fn delete(tx: &mut Tx, owner: &WorkspaceId, id: &ProfileId) -> Result<bool> {
+    let done = sql!(tx, |c| sqlx::query(
+        "DELETE FROM profiles WHERE workspace_id = $1 AND id = $2"
+    )
+    .bind(owner)
+    .bind(id)
+    .execute(c)
+    .await?
+    .rows_affected());
+    Ok(done == 1)
+}

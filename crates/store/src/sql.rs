@@ -1,0 +1,238 @@
+//! The connection, and everything in which the two databases differ.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::migrate::{Migrate, MigrateError, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{Postgres, Sqlite, Transaction};
+
+static SQLITE: Migrator = sqlx::migrate!("./migrations/sqlite");
+static POSTGRES: Migrator = sqlx::migrate!("./migrations/postgres");
+
+/// The database. Clones share connections.
+#[derive(Clone, Debug)]
+pub struct Db(Pools);
+
+#[derive(Clone, Debug)]
+enum Pools {
+    // SQLite has one writer at a time; a pool of one queues writers fairly instead of by chance.
+    Sqlite { read: SqlitePool, write: SqlitePool },
+    Postgres(PgPool),
+}
+
+/// A transaction. Dropped without [`Tx::commit`], it never happened.
+#[derive(Debug)]
+pub enum Tx {
+    /// On SQLite.
+    Sqlite(Transaction<'static, Sqlite>),
+    /// On Postgres.
+    Postgres(Transaction<'static, Postgres>),
+}
+
+/// Which database to open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Open {
+    /// A file, made when it is not there.
+    Sqlite(PathBuf),
+    /// A server, by its connection URL.
+    Postgres(String),
+}
+
+impl FromStr for Open {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once(':') {
+            Some(("postgres" | "postgresql", _)) => Ok(Self::Postgres(text.to_owned())),
+            Some(("sqlite", path)) => Ok(Self::Sqlite(PathBuf::from(
+                path.strip_prefix("//").unwrap_or(path),
+            ))),
+            _ => Err("a database URL begins with sqlite: or postgres:".to_owned()),
+        }
+    }
+}
+
+/// How many connections are used at once, per process.
+const CONNECTIONS: u32 = 16;
+
+impl Db {
+    /// Opens the database without looking at its schema.
+    pub async fn open(which: &Open) -> crate::Result<Self> {
+        match which {
+            Open::Sqlite(path) => Self::open_sqlite(path).await,
+            Open::Postgres(url) => {
+                let options = PgConnectOptions::from_str(url)?.application_name("posta");
+                let pool = PgPoolOptions::new()
+                    .max_connections(CONNECTIONS)
+                    .acquire_timeout(Duration::from_secs(10))
+                    .connect_with(options)
+                    .await?;
+                Ok(Self(Pools::Postgres(pool)))
+            }
+        }
+    }
+
+    async fn open_sqlite(path: &Path) -> crate::Result<Self> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .foreign_keys(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // An accepted webhook must survive a power cut, so each commit waits for the disk.
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(Duration::from_secs(10));
+        let write = SqlitePoolOptions::new().max_connections(1);
+        let write = write.connect_with(options.clone()).await?;
+        let read = SqlitePoolOptions::new().max_connections(CONNECTIONS);
+        let read = read.connect_with(options.read_only(true)).await?;
+        Ok(Self(Pools::Sqlite { read, write }))
+    }
+
+    /// Brings the schema up to this version. Returns the names of the migrations it applied.
+    pub async fn migrate(&self) -> std::result::Result<Vec<String>, MigrateError> {
+        let before = self.applied().await?;
+        match &self.0 {
+            Pools::Sqlite { write, .. } => SQLITE.run(write).await?,
+            Pools::Postgres(pool) => POSTGRES.run(pool).await?,
+        }
+        let all = self.migrator().iter();
+        let new = all.filter(|migration| !before.contains(&migration.version));
+        Ok(new
+            .map(|migration| migration.description.to_string())
+            .collect())
+    }
+
+    /// Counts the migrations that this version has and the database has not.
+    pub async fn missing_migrations(&self) -> std::result::Result<usize, MigrateError> {
+        let applied = self.applied().await?;
+        Ok(self
+            .migrator()
+            .iter()
+            .filter(|one| !applied.contains(&one.version))
+            .count())
+    }
+
+    fn migrator(&self) -> &'static Migrator {
+        match self.0 {
+            Pools::Sqlite { .. } => &SQLITE,
+            Pools::Postgres(_) => &POSTGRES,
+        }
+    }
+
+    async fn applied(&self) -> std::result::Result<Vec<i64>, MigrateError> {
+        const TABLE: &str = "_sqlx_migrations";
+        let applied = match &self.0 {
+            Pools::Sqlite { write, .. } => {
+                let mut connection = write.acquire().await?;
+                connection.ensure_migrations_table(TABLE).await?;
+                connection.list_applied_migrations(TABLE).await?
+            }
+            Pools::Postgres(pool) => {
+                let mut connection = pool.acquire().await?;
+                connection.ensure_migrations_table(TABLE).await?;
+                connection.list_applied_migrations(TABLE).await?
+            }
+        };
+        Ok(applied
+            .into_iter()
+            .map(|migration| migration.version)
+            .collect())
+    }
+
+    /// Begins a transaction that only reads.
+    pub async fn read(&self) -> crate::Result<Tx> {
+        match &self.0 {
+            Pools::Sqlite { read, .. } => Ok(Tx::Sqlite(read.begin().await?)),
+            Pools::Postgres(pool) => Ok(Tx::Postgres(pool.begin().await?)),
+        }
+    }
+
+    /// Begins a transaction that writes.
+    pub async fn write(&self) -> crate::Result<Tx> {
+        match &self.0 {
+            // Taking the write lock at once makes a later upgrade, which can fail, unnecessary.
+            Pools::Sqlite { write, .. } => {
+                Ok(Tx::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?))
+            }
+            Pools::Postgres(pool) => Ok(Tx::Postgres(pool.begin().await?)),
+        }
+    }
+
+    /// Closes all connections, waiting for those in use.
+    pub async fn close(&self) {
+        match &self.0 {
+            Pools::Sqlite { read, write } => {
+                read.close().await;
+                write.close().await;
+            }
+            Pools::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+impl Tx {
+    /// Makes everything done in this transaction lasting.
+    pub async fn commit(self) -> crate::Result<()> {
+        match self {
+            Self::Sqlite(tx) => tx.commit().await,
+            Self::Postgres(tx) => tx.commit().await,
+        }
+    }
+}
+
+/// Runs one query text on whichever database the transaction is of.
+macro_rules! sql {
+    ($tx:expr, |$c:ident| $query:expr) => {
+        match $tx {
+            $crate::Tx::Sqlite(t) => {
+                let $c = &mut **t;
+                $query
+            }
+            $crate::Tx::Postgres(t) => {
+                let $c = &mut **t;
+                $query
+            }
+        }
+    };
+}
+pub(crate) use sql;
+
+/// Runs a claim: a query around a selection of rows, which Postgres locks so that two nodes never
+/// take the same one, and which SQLite need not lock, having one writer.
+macro_rules! claim {
+    ($tx:expr, $before:literal, $after:literal, |$text:ident, $c:ident| $query:expr) => {
+        match $tx {
+            $crate::Tx::Sqlite(t) => {
+                let ($c, $text) = (&mut **t, concat!($before, $after));
+                $query
+            }
+            $crate::Tx::Postgres(t) => {
+                let ($c, $text) = (
+                    &mut **t,
+                    concat!($before, " FOR UPDATE SKIP LOCKED", $after),
+                );
+                $query
+            }
+        }
+    };
+}
+pub(crate) use claim;
+
+/// Adds ` AND column IN (…)` to a query; an empty list matches nothing.
+macro_rules! push_among {
+    ($query:ident, $column:literal, $ids:expr) => {
+        $query.push(concat!(" AND ", $column, " IN ("));
+        let mut list = $query.separated(", ");
+        list.push("NULL");
+        for id in $ids {
+            list.push_bind(id);
+        }
+        $query.push(")");
+    };
+}
+pub(crate) use push_among;

@@ -1,0 +1,53 @@
+//! Workspaces: one customer's world each.
+
+use posta_core::id::WorkspaceId;
+use posta_core::time::Timestamp;
+
+use crate::sql::sql;
+use crate::{Result, Tx};
+
+/// A workspace.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Workspace {
+    /// Its id.
+    pub id: WorkspaceId,
+    /// Its name, unique on this server.
+    pub name: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// Makes a workspace; `false` when the name is taken.
+pub async fn insert(tx: &mut Tx, workspace: &Workspace) -> Result<bool> {
+    let done = sql!(tx, |c| sqlx::query(
+        "INSERT INTO workspaces (id, name, created_at) VALUES ($1, $2, $3)
+         ON CONFLICT DO NOTHING"
+    )
+    .bind(&workspace.id)
+    .bind(&workspace.name)
+    .bind(workspace.created_at)
+    .execute(c)
+    .await?
+    .rows_affected());
+    Ok(done == 1)
+}
+
+/// Finds a workspace by name.
+pub async fn find_by_name(tx: &mut Tx, name: &str) -> Result<Option<Workspace>> {
+    sql!(tx, |c| sqlx::query_as(
+        "SELECT id, name, created_at FROM workspaces WHERE name = $1"
+    )
+    .bind(name)
+    .fetch_optional(c)
+    .await)
+}
+
+/// Gets a workspace.
+pub async fn get(tx: &mut Tx, id: &WorkspaceId) -> Result<Workspace> {
+    sql!(tx, |c| sqlx::query_as(
+        "SELECT id, name, created_at FROM workspaces WHERE id = $1"
+    )
+    .bind(id)
+    .fetch_one(c)
+    .await)
+}
