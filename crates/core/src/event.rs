@@ -52,6 +52,8 @@ pub enum What {
         owner: Option<String>,
         /// Who held it before.
         previous: Option<String>,
+        /// What the app that passed it on wrote for the next one.
+        metadata: Option<String>,
     },
     /// Somebody commented on a post of the account.
     Comment(Box<Comment>),

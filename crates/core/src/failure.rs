@@ -83,6 +83,14 @@ codes! {
     InvalidState = "invalid_state", 400, InvalidRequestError,
         "The state of a connect attempt is unknown, used up or older than 15 minutes.",
         "Start the connection again.";
+    OauthDenied = "oauth_denied", 400, InvalidRequestError,
+        "The account's owner refused the app.", "Start the connection again and allow the app.";
+    CodeAlreadyRedeemed = "code_already_redeemed", 400, InvalidRequestError,
+        "The platform does not know this code, or has redeemed it before.",
+        "If the account is not connected by now, start the connection again.";
+    PersonalAccountNotSupported = "personal_account_not_supported", 400, InvalidRequestError,
+        "The platform opens only professional accounts to apps, and this is a personal one.",
+        "Turn it into a business or creator account in the platform's app, then connect again.";
     PlatformNotSupported = "platform_not_supported", 400, InvalidRequestError,
         "Posta does not know this platform, or not for this call.",
         "Use a platform that the server lists.";
@@ -138,6 +146,9 @@ codes! {
     OauthAppInUse = "OAUTH_APP_IN_USE", 409, InvalidRequestError,
         "Accounts are connected through this app.",
         "Disconnect them first, or add `confirm=true` to disconnect them with it.";
+    NotThreadOwner = "not_thread_owner", 409, PlatformError,
+        "Another app holds this conversation.",
+        "Have it passed to this app, or answer in the app that holds it.";
     BodyTooLarge = "body_too_large", 413, InvalidRequestError,
         "The body is larger than this path takes.", "Send less at once.";
     UnsupportedMediaType = "unsupported_media_type", 415, InvalidRequestError,
@@ -160,6 +171,12 @@ codes! {
     PersonUnreachable = "person_unreachable", 400, PlatformError,
         "The person cannot receive messages from this account.",
         "Do not try again before the person writes.";
+    TokenExchangeFailed = "token_exchange_failed", 502, PlatformError,
+        "The platform did not turn the code into a token.",
+        "Check the app's id, secret and redirect URI, then start the connection again.";
+    ConnectionFailed = "connection_failed", 502, PlatformError,
+        "The platform let us in, but the account could not be set up.",
+        "Start the connection again.";
     PlatformUnavailable = "platform_unavailable", 502, PlatformError,
         "The platform did not take the request and gave no lasting reason.", "Try again later.";
     OutcomeUnknown = "outcome_unknown", 502, PlatformError,
