@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use posta_core::failure::{Code, ConnectorError, Retry};
 use posta_core::id::RemoteAccount;
 use posta_core::secret::Secret;
 use posta_core::time::Clock;
@@ -23,6 +24,19 @@ pub struct Cx<'a> {
     pub app: &'a AppCredentials,
     /// The account and its token; `None` while connecting.
     pub account: Option<&'a AccountCredentials>,
+}
+
+impl<'a> Cx<'a> {
+    /// Returns the account that the call is made for.
+    ///
+    /// # Errors
+    /// When there is none, which is a mistake of the caller's and not the platform's.
+    pub(crate) fn account(&self) -> Result<&'a AccountCredentials, ConnectorError> {
+        self.account.ok_or_else(|| {
+            let message = "a call that needs an account was made without one";
+            ConnectorError::new(Code::ApiError, Retry::Permanent, message)
+        })
+    }
 }
 
 /// An app as registered at the platform.

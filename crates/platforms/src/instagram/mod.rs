@@ -1,12 +1,17 @@
 //! Instagram by Instagram Login: name, limits, and which families exist.
 
+mod auth;
+mod errors;
 mod sandbox;
+mod send;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
 use posta_core::capability::{Limits, ReplyWindow, TextLimit, TextUnit};
 
-use crate::contract::Platform;
+use crate::contract::{Auth, Messages, Platform, Receipts};
 use crate::sandbox::Face;
 
 /// The connector.
@@ -50,5 +55,17 @@ impl Platform for Instagram {
 
     fn sandbox(&self) -> &'static dyn Face {
         &sandbox::InstagramFace
+    }
+
+    fn auth(&self) -> Option<&dyn Auth> {
+        Some(self)
+    }
+
+    fn messages(&self) -> Option<&dyn Messages> {
+        Some(self)
+    }
+
+    fn receipts(&self) -> Option<&dyn Receipts> {
+        Some(self)
     }
 }

@@ -1,1 +1,4 @@
-//! What the Graph API platforms share.
+//! What the Graph API platforms share: calls and the error envelope.
+
+pub(crate) mod errors;
+pub(crate) mod graph;

@@ -1,0 +1,103 @@
+//! One call to a Graph API: sending it, telling a good answer from a refusal, reading loose values.
+
+use std::time::Duration;
+
+use http::HeaderMap;
+use reqwest::RequestBuilder;
+use serde_json::Value;
+
+use super::errors::{Failed, Refusal};
+use crate::cx::Cx;
+
+/// The longest that a usage header is believed: the window it speaks of is 24 hours
+/// (developers.facebook.com/docs/graph-api/overview/rate-limiting, read 2026-11-23).
+const LONGEST_REGAIN: u64 = 24 * 60;
+
+/// Sends a request and returns the JSON of a good answer.
+pub(crate) async fn call(cx: &Cx<'_>, request: RequestBuilder) -> Result<Value, Failed> {
+    let reply = cx.http.send(request).await.map_err(Failed::NoReply)?;
+    let body: Option<Value> = reply.json();
+    if let Some(refusal) = body.as_ref().and_then(|body| Refusal::read(&reply, body)) {
+        return Err(Failed::Refused(Box::new(refusal)));
+    }
+    match body {
+        Some(body) if reply.status.is_success() => Ok(body),
+        _ => Err(Failed::Wordless(reply)),
+    }
+}
+
+/// Reads how long the usage header asks us to stay away, at most a day.
+pub(crate) fn time_to_regain_access(headers: &HeaderMap) -> Option<Duration> {
+    let usage = headers.get("x-business-use-case-usage")?;
+    let usage: Value = serde_json::from_slice(usage.as_bytes()).ok()?;
+    let uses = usage.as_object()?.values().filter_map(Value::as_array);
+    let minutes = uses
+        .flatten()
+        .filter_map(|of| of.get("estimated_time_to_regain_access")?.as_u64())
+        .max()?;
+    Some(Duration::from_mins(minutes.min(LONGEST_REGAIN)))
+}
+
+/// Reads an id or a text. A number becomes the digits it was written with, and never goes through a
+/// float, which would change ids above 2^53.
+pub(crate) fn text(value: &Value, key: &str) -> Option<String> {
+    match value.get(key)? {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) if !number.is_f64() => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// Reads a whole number, also one that was sent as text.
+pub(crate) fn integer(value: &Value, key: &str) -> Option<i64> {
+    match value.get(key)? {
+        Value::Number(number) => number.as_i64(),
+        Value::String(digits) => digits.trim().parse().ok(),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn ids_keep_every_digit() {
+        let value: Value =
+            serde_json::from_str(r#"{"n":27999000000000001,"s":"27","f":1.5}"#).unwrap();
+        assert_eq!(text(&value, "n").as_deref(), Some("27999000000000001"));
+        assert_eq!(text(&value, "s").as_deref(), Some("27"));
+        assert_eq!(text(&value, "f"), None);
+        assert_eq!(text(&value, "x"), None);
+    }
+
+    #[test]
+    fn numbers_may_come_as_text() {
+        let value = json!({"n": 5183944, "s": "1527459824", "x": "soon"});
+        assert_eq!(integer(&value, "n"), Some(5_183_944));
+        assert_eq!(integer(&value, "s"), Some(1_527_459_824));
+        assert_eq!(integer(&value, "x"), None);
+    }
+
+    #[test]
+    fn the_longest_wait_of_the_usage_header_counts_up_to_a_day() {
+        let regain = |text: &str| {
+            let name = http::HeaderName::from_static("x-business-use-case-usage");
+            time_to_regain_access(&HeaderMap::from_iter([(name, text.parse().unwrap())]))
+        };
+        let use_of = |minutes: &str| {
+            format!(
+                r#"{{"1784":[{{"estimated_time_to_regain_access":0}},{{"estimated_time_to_regain_access":{minutes}}}]}}"#
+            )
+        };
+        assert_eq!(regain(&use_of("19")), Some(Duration::from_mins(19)));
+        assert_eq!(
+            regain(&use_of("99999999999999999")),
+            Some(Duration::from_hours(24))
+        );
+        assert_eq!(regain("not json"), None);
+        assert_eq!(time_to_regain_access(&HeaderMap::new()), None);
+    }
+}
