@@ -2,6 +2,7 @@
 
 mod auth;
 mod errors;
+mod receive;
 mod sandbox;
 mod send;
 #[cfg(test)]
@@ -11,7 +12,7 @@ use std::time::Duration;
 
 use posta_core::capability::{Limits, ReplyWindow, TextLimit, TextUnit};
 
-use crate::contract::{Auth, Messages, Platform, Receipts};
+use crate::contract::{Auth, Inbound, Messages, Platform, Receipts};
 use crate::sandbox::Face;
 
 /// The connector.
@@ -58,6 +59,10 @@ impl Platform for Instagram {
     }
 
     fn auth(&self) -> Option<&dyn Auth> {
+        Some(self)
+    }
+
+    fn inbound(&self) -> Option<&dyn Inbound> {
         Some(self)
     }
 

@@ -17,7 +17,7 @@ use tokio_util::task::TaskTracker;
 use url::Url;
 
 use super::Instagram;
-use crate::contract::{Ask, Auth, Grant, Messages, Platform, Receipts, capabilities};
+use crate::contract::{Ask, Auth, Grant, Inbound, Messages, Platform, Receipts, capabilities};
 use crate::cx::{AccountCredentials, AppCredentials, Cx, Site};
 use crate::http::{Http, Recorder};
 
@@ -25,6 +25,7 @@ const EXCHANGE: &str = "/token/oauth/access_token";
 const LONG: &str = "/graph/access_token";
 const ME: &str = "/graph/v25.0/me";
 const MESSAGES: &str = "/graph/v25.0/17841499900000001/messages";
+const SUBSCRIBED: &str = "/graph/v25.0/17841499900000001/subscribed_apps";
 
 const SHORT_LIVE: &str = r#"{"access_token":"IGAAshort","user_id":27999000000000001,
     "permissions":["instagram_business_basic","instagram_business_manage_messages"]}"#;
@@ -135,7 +136,7 @@ fn outgoing(text: &str, tag: Option<Tag>) -> Outgoing {
 
 #[test]
 fn every_family_is_there() {
-    assert_eq!(capabilities(&Instagram).len(), 3);
+    assert_eq!(capabilities(&Instagram).len(), 4);
 }
 
 #[test]
@@ -257,6 +258,23 @@ async fn a_token_is_refreshed_at_its_own_endpoint() {
     let error = Instagram.refresh(&stage.cx()).await.unwrap_err();
     assert_eq!(error.retry, Retry::Auth);
     assert_eq!(error.details, Some(json!({"reason": "token_expired"})));
+}
+
+#[tokio::test]
+async fn an_account_is_subscribed_to_its_events() {
+    let stage = Stage::with(&[(SUBSCRIBED, 200, r#"{"success":true}"#)]).await;
+    Instagram.subscribe(&stage.cx()).await.unwrap();
+    insta::assert_snapshot!("subscribe", stage.requests());
+    let words = "(#100) Param subscribed_fields[2] must be one of {messages}";
+    let refusal = json!({"error": {"code": 100, "message": words}}).to_string();
+    let stage = Stage::with(&[(SUBSCRIBED, 400, &refusal)]).await;
+    let error = Instagram.subscribe(&stage.cx()).await.unwrap_err();
+    assert_eq!(
+        (error.code, error.retry),
+        (Code::PlatformRefused, Retry::Permanent)
+    );
+    assert!(error.message.ends_with(words), "{error}");
+    assert!(error.remedy.unwrap().contains("webhook field"));
 }
 
 #[tokio::test]

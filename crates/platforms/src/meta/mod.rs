@@ -1,4 +1,5 @@
-//! What the Graph API platforms share: calls and the error envelope.
+//! What the Graph API platforms share: calls, the error envelope, and webhook signatures.
 
 pub(crate) mod errors;
 pub(crate) mod graph;
+pub(crate) mod sign;
