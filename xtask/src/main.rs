@@ -1,2 +1,66 @@
-//! x
-fn main() {}
+//! What a recipe would need an `if` for: house rules, generated files, new platforms.
+
+#![expect(
+    clippy::print_stdout,
+    reason = "a developer's tool speaks on its standard output"
+)]
+
+mod generate;
+mod new_platform;
+mod source;
+mod tidy;
+mod tree;
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+
+/// Chores of this repository.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Check the house rules that no lint knows.
+    Tidy,
+    /// Write the files that are generated from code.
+    Gen {
+        /// Write nothing; fail when a file is not what would be written.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Write the skeleton of a new platform's folder.
+    NewPlatform {
+        /// Its name in the unified API: lower-case letters and digits.
+        name: String,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse().chore) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            println!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(chore: &Chore) -> anyhow::Result<()> {
+    let here = std::env::current_dir()?;
+    // Found where it runs, not where it was built: checkouts may share one build folder.
+    let root = here
+        .ancestors()
+        .find(|folder| folder.join("Cargo.lock").is_file())
+        .context("run this inside the repository")?;
+    match chore {
+        Chore::Tidy => tidy::run(root),
+        Chore::Gen { check } => generate::run(root, *check),
+        Chore::NewPlatform { name } => new_platform::run(root, name),
+    }
+}
