@@ -99,7 +99,7 @@ macro_rules! remote_ids {
 own_ids! {
     /// A workspace: one customer's world, into which nobody else sees.
     WorkspaceId,
-    /// A profile: a tenant or brand that groups accounts.
+    /// A profile: a brand or customer that groups accounts.
     ProfileId,
     /// A connected account on a platform.
     AccountId,
