@@ -97,6 +97,15 @@ codes! {
     PlatformNotConfigured = "platform_not_configured", 400, InvalidRequestError,
         "No app of yours is set up for this platform.",
         "Set its client id and secret in the configuration, or register them with POST /v1/connect/oauth-apps.";
+    InvalidCallback = "invalid_callback", 400, InvalidRequestError,
+        "The platform sent the browser back without a code and without an error.",
+        "Start the connection again.";
+    AccountMismatch = "account_mismatch", 409, InvalidRequestError,
+        "Another account was connected than the expected one.",
+        "Log in to the expected account at the platform, then start again.";
+    ReconnectAccountMismatch = "reconnect_account_mismatch", 409, InvalidRequestError,
+        "Another account was connected than the one to be connected again.",
+        "Log in to that account at the platform, then start again.";
     ProfileNotEmpty = "profile_not_empty", 400, InvalidRequestError,
         "The profile still has connected accounts.", "Disconnect or move its accounts first.";
     MissingCredentials = "missing_credentials", 401, AuthenticationError,

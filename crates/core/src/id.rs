@@ -169,6 +169,18 @@ impl Ids {
         }
     }
 
+    /// Returns the clock that the ids are made from.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Returns the chance that the ids are made from.
+    #[must_use]
+    pub fn chance(&self) -> &Chance {
+        &self.chance
+    }
+
     /// Makes the next id.
     pub fn next<T: OwnId>(&self) -> T {
         let random = self.chance.below(1 << LOW_BITS);

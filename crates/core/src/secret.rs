@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 
 use crate::chance::Chance;
@@ -87,6 +88,7 @@ pub struct KeyRing {
 struct MasterKey {
     id: String,
     cipher: XChaCha20Poly1305,
+    signing: [u8; 32],
 }
 
 impl std::fmt::Debug for KeyRing {
@@ -99,6 +101,16 @@ impl std::fmt::Debug for KeyRing {
 
 const VERSION: &str = "p1";
 const NONCE: usize = 24;
+const SIGNATURE: usize = 16;
+
+fn mac(key: &[u8; 32], purpose: &str, text: &str) -> Hmac<Sha256> {
+    let mut mac = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(key)
+        .expect("HMAC takes keys of any length");
+    mac.update(purpose.as_bytes());
+    mac.update(&[0]);
+    mac.update(text.as_bytes());
+    mac
+}
 
 impl KeyRing {
     /// Reads master keys from text: base64 of 32 bytes each, separated by commas.
@@ -119,11 +131,15 @@ impl KeyRing {
                 .ok()
                 .filter(|bytes| bytes.len() == 32)
                 .ok_or(SealError::BadKey(index + 1))?;
-            let mut hash = Sha256::new_with_prefix(b"posta master key id");
-            hash.update(&bytes);
+            let derived = |purpose: &str| {
+                let mut hash = Sha256::new_with_prefix(purpose.as_bytes());
+                hash.update(&bytes);
+                <[u8; 32]>::from(hash.finalize())
+            };
             keys.push(MasterKey {
-                id: hex::encode(&hash.finalize()[..4]),
+                id: hex::encode(&derived("posta master key id")[..4]),
                 cipher: cipher(&bytes),
+                signing: derived("posta signing key"),
             });
         }
         if keys.is_empty() {
@@ -174,6 +190,29 @@ impl KeyRing {
         String::from_utf8(text)
             .map(Secret)
             .map_err(|_| SealError::Damaged)
+    }
+
+    /// Signs text for `purpose`, so that it can be handed out and known again when it comes back.
+    #[must_use]
+    pub fn sign(&self, purpose: &str, text: &str) -> String {
+        let mac = mac(&self.keys[0].signing, purpose, text)
+            .finalize()
+            .into_bytes();
+        hex::encode(&mac[..SIGNATURE])
+    }
+
+    /// Whether `signature` is ours for this purpose and text, by any key of the ring.
+    #[must_use]
+    pub fn is_signed(&self, purpose: &str, text: &str, signature: &str) -> bool {
+        let Ok(bytes) = hex::decode(signature) else {
+            return false;
+        };
+        bytes.len() == SIGNATURE
+            && self.keys.iter().any(|key| {
+                mac(&key.signing, purpose, text)
+                    .verify_truncated_left(&bytes)
+                    .is_ok()
+            })
     }
 
     fn encrypt(&self, cipher: &XChaCha20Poly1305, owner: &str, text: &[u8]) -> String {
@@ -266,6 +305,17 @@ mod tests {
         assert_eq!(parse(" , "), Err(SealError::NoKey));
         let good = STANDARD.encode([0; 32]);
         assert_eq!(parse(&format!("{good},short")), Err(SealError::BadKey(2)));
+    }
+
+    #[test]
+    fn signatures_hold_for_their_purpose_and_text_only() {
+        let signature = ring(&[1]).sign("connect", "a");
+        assert!(ring(&[2, 1]).is_signed("connect", "a", &signature));
+        assert!(!ring(&[1]).is_signed("connect", "b", &signature));
+        assert!(!ring(&[1]).is_signed("other", "a", &signature));
+        assert!(!ring(&[2]).is_signed("connect", "a", &signature));
+        assert!(!ring(&[1]).is_signed("connect", "a", &signature[..2]));
+        assert!(!ring(&[1]).is_signed("connect", "a", ""));
     }
 
     #[test]

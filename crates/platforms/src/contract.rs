@@ -135,7 +135,7 @@ pub struct Token {
 }
 
 /// Who an account is on its platform.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Identity {
     /// The id that webhooks and send calls carry.
     pub account: RemoteAccount,
@@ -153,10 +153,16 @@ pub struct Identity {
     pub followers: Option<i64>,
     /// The platform's word for the kind of account.
     pub kind: Option<String>,
+    /// What else the unified API shows of accounts on this platform, under its names there.
+    pub metadata: serde_json::Value,
 }
 
 /// Receiving webhooks. `verify` and `parse` are pure; neither waits for anything.
 pub trait Inbound: Sync {
+    /// Returns what the platform calls the thing to subscribe to, and its fields, as its dashboard
+    /// names them.
+    fn subscription(&self) -> Subscription;
+
     /// Answers the platform's question whether this URL is ours: the text to return, if the verify
     /// token is one of `tokens`.
     fn challenge(&self, query: &[(String, String)], tokens: &[Secret]) -> Option<String>;
@@ -167,8 +173,21 @@ pub trait Inbound: Sync {
     /// Reads the events out of a verified body. One bad event becomes `Unknown`, alone.
     fn parse(&self, body: &[u8]) -> Result<Vec<Event>, Unparsed>;
 
-    /// Asks the platform to send this account's events to us.
-    fn subscribe<'a>(&'a self, cx: &'a Cx<'a>) -> Answer<'a, ()>;
+    /// Asks the platform to send us this account's events, as far as the granted scopes reach.
+    fn subscribe<'a>(
+        &'a self,
+        cx: &'a Cx<'a>,
+        granted: Option<&'a BTreeSet<String>>,
+    ) -> Answer<'a, ()>;
+}
+
+/// What to subscribe to in a platform's dashboard.
+#[derive(Clone, Copy, Debug)]
+pub struct Subscription {
+    /// The kind of object.
+    pub object: &'static str,
+    /// The fields.
+    pub fields: &'static [&'static str],
 }
 
 /// A webhook body that is not of the platform's form at all.

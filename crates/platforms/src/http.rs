@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use posta_core::failure::{Code, ConnectorError, Retry};
-use reqwest::{RequestBuilder, StatusCode, header::HeaderMap};
+pub use reqwest::RequestBuilder;
+use reqwest::StatusCode;
+use reqwest::header::HeaderMap;
 use url::Url;
 
 /// How long a platform may take to answer a call.
@@ -155,6 +157,11 @@ impl Http {
     /// Starts a POST request.
     pub fn post(&self, url: Url) -> RequestBuilder {
         self.client.post(url)
+    }
+
+    /// Starts a DELETE request.
+    pub fn delete(&self, url: Url) -> RequestBuilder {
+        self.client.delete(url)
     }
 
     /// Sends a request and reads the answer, within [`PLATFORM_TIMEOUT`] unless it has its own.

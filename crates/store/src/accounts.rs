@@ -3,6 +3,7 @@
 use posta_core::id::{AccountId, OauthAppId, ProfileId, RemoteAccount, WorkspaceId};
 use posta_core::secret::Sealed;
 use posta_core::time::Timestamp;
+use serde_json::Value;
 use sqlx::types::Json;
 
 use crate::sql::{push_among, sql};
@@ -35,6 +36,8 @@ pub struct Account {
     pub followers: Option<i64>,
     /// The platform's word for its kind.
     pub kind: Option<String>,
+    /// What else the unified API shows of it.
+    pub metadata: Json<Value>,
     /// The customer's own app it is connected through; `None` for the configured one.
     pub oauth_app_id: Option<OauthAppId>,
     /// The scopes its owner granted, when the platform told them.
@@ -86,7 +89,7 @@ macro_rules! columns {
     ($rest:literal) => {
         concat!(
             "SELECT id, workspace_id, profile_id, platform, remote_id, app_scoped_id, username,
-                 display_name, picture, profile_url, followers, kind, oauth_app_id, scopes, token,
+                 display_name, picture, profile_url, followers, kind, metadata, oauth_app_id, scopes, token,
                  token_expires_at, token_issued_at, state, state_reason, state_since,
                  rate_limited_until, last_event_at, created_at
              FROM accounts ",
@@ -100,15 +103,15 @@ macro_rules! columns {
 pub async fn upsert(tx: &mut Tx, account: &Account) -> Result<AccountId> {
     sql!(tx, |c| sqlx::query_scalar(
         "INSERT INTO accounts (id, workspace_id, profile_id, platform, remote_id, app_scoped_id,
-             username, display_name, picture, profile_url, followers, kind, oauth_app_id, scopes,
-             token, token_expires_at, token_issued_at, state, state_since, created_at)
+             username, display_name, picture, profile_url, followers, kind, metadata, oauth_app_id,
+             scopes, token, token_expires_at, token_issued_at, state, state_since, created_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-             $19, $20)
+             $19, $20, $21)
          ON CONFLICT (workspace_id, platform, remote_id) DO UPDATE SET
              profile_id = excluded.profile_id, app_scoped_id = excluded.app_scoped_id,
              username = excluded.username, display_name = excluded.display_name,
              picture = excluded.picture, profile_url = excluded.profile_url,
-             followers = excluded.followers, kind = excluded.kind,
+             followers = excluded.followers, kind = excluded.kind, metadata = excluded.metadata,
              oauth_app_id = excluded.oauth_app_id, scopes = excluded.scopes,
              token = excluded.token, token_expires_at = excluded.token_expires_at,
              token_issued_at = excluded.token_issued_at, state = excluded.state,
@@ -127,6 +130,7 @@ pub async fn upsert(tx: &mut Tx, account: &Account) -> Result<AccountId> {
     .bind(&account.profile_url)
     .bind(account.followers)
     .bind(&account.kind)
+    .bind(&account.metadata)
     .bind(&account.oauth_app_id)
     .bind(&account.scopes)
     .bind(&account.token)

@@ -4,7 +4,7 @@ use posta_core::id::{AttemptId, DeliveryId, EndpointId, EventId, WorkspaceId};
 use posta_core::secret::Sealed;
 use posta_core::time::Timestamp;
 
-use crate::sql::{claim, sql};
+use crate::sql::{claim, push_among, sql};
 use crate::{Result, Tx};
 
 /// A new delivery: one event for one endpoint.
@@ -127,12 +127,12 @@ pub struct LogRow {
 /// Which rows of the log to list.
 #[derive(Clone, Debug, Default)]
 pub struct LogFilter<'a> {
+    /// Only these endpoints.
+    pub among: &'a [EndpointId],
     /// Only successes, or only failures.
     pub is_success: Option<bool>,
     /// Only this kind of event.
     pub event_kind: Option<&'a str>,
-    /// Only this endpoint.
-    pub endpoint: Option<&'a EndpointId>,
     /// Only this event.
     pub event: Option<&'a str>,
 }
@@ -279,9 +279,7 @@ macro_rules! narrow {
         if let Some(kind) = $filter.event_kind {
             $query.push(" AND e.kind = ").push_bind(kind);
         }
-        if let Some(endpoint) = $filter.endpoint {
-            $query.push(" AND a.endpoint_id = ").push_bind(endpoint);
-        }
+        push_among!($query, "a.endpoint_id", $filter.among);
         if let Some(event) = $filter.event {
             $query.push(" AND a.event_id = ").push_bind(event);
         }

@@ -130,6 +130,26 @@ pub async fn update_due(
     Ok(())
 }
 
+/// Puts webhooks that came since `since` and spoke of no known account back into the queue, because
+/// an account was connected that they may speak of.
+pub async fn update_unrouted(
+    tx: &mut Tx,
+    platform: &str,
+    since: Timestamp,
+    now: Timestamp,
+) -> Result<u64> {
+    Ok(sql!(tx, |c| sqlx::query(
+        "UPDATE inbound SET state = 'pending', due_at = $3
+         WHERE state = 'unrouted' AND platform = $1 AND received_at >= $2"
+    )
+    .bind(platform)
+    .bind(since)
+    .bind(now)
+    .execute(c)
+    .await?
+    .rows_affected()))
+}
+
 /// Finds when the next pending webhook is due.
 pub async fn find_next_due(tx: &mut Tx) -> Result<Option<Timestamp>> {
     sql!(tx, |c| sqlx::query_scalar(

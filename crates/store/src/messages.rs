@@ -272,6 +272,25 @@ pub async fn find_unknown(
     .await)
 }
 
+/// Deletes another row that took this remote id before `keep` could.
+pub async fn delete_twin(
+    tx: &mut Tx,
+    account: &AccountId,
+    remote: &RemoteMessage,
+    keep: &MessageId,
+) -> Result<()> {
+    sql!(tx, |c| sqlx::query(
+        "DELETE FROM messages WHERE account_id = $1 AND remote_id = $2 AND id <> $3"
+    )
+    .bind(account)
+    .bind(remote)
+    .bind(keep)
+    .execute(c)
+    .await?
+    .rows_affected());
+    Ok(())
+}
+
 /// Marks the person's messages in a conversation as read by us. Returns how many were not.
 pub async fn update_read_by_us(tx: &mut Tx, conversation: &ConversationId) -> Result<u64> {
     Ok(sql!(tx, |c| sqlx::query(

@@ -14,6 +14,23 @@ use sqlx::{Postgres, Sqlite, Transaction};
 static SQLITE: Migrator = sqlx::migrate!("./migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("./migrations/postgres");
 
+/// Runs one query text on whichever database the transaction is of.
+macro_rules! sql {
+    ($tx:expr, |$c:ident| $query:expr) => {
+        match $tx {
+            $crate::Tx::Sqlite(t) => {
+                let $c = &mut **t;
+                $query
+            }
+            $crate::Tx::Postgres(t) => {
+                let $c = &mut **t;
+                $query
+            }
+        }
+    };
+}
+pub(crate) use sql;
+
 /// The database. Clones share connections.
 #[derive(Clone, Debug)]
 pub struct Db(Pools);
@@ -163,6 +180,15 @@ impl Db {
         }
     }
 
+    /// Asks the database for an answer.
+    pub async fn ping(&self) -> crate::Result<()> {
+        let mut tx = self.read().await?;
+        sql!(&mut tx, |c| sqlx::query("SELECT 1")
+            .execute(c)
+            .await
+            .map(drop))
+    }
+
     /// Closes all connections, waiting for those in use.
     pub async fn close(&self) {
         match &self.0 {
@@ -184,23 +210,6 @@ impl Tx {
         }
     }
 }
-
-/// Runs one query text on whichever database the transaction is of.
-macro_rules! sql {
-    ($tx:expr, |$c:ident| $query:expr) => {
-        match $tx {
-            $crate::Tx::Sqlite(t) => {
-                let $c = &mut **t;
-                $query
-            }
-            $crate::Tx::Postgres(t) => {
-                let $c = &mut **t;
-                $query
-            }
-        }
-    };
-}
-pub(crate) use sql;
 
 /// Runs a claim: a query around a selection of rows, which Postgres locks so that two nodes never
 /// take the same one, and which SQLite need not lock, having one writer.

@@ -202,6 +202,7 @@ fn identity(me: &Value, user: Option<String>) -> Result<Identity, ConnectorError
         spent(error, Code::ConnectionFailed, "read the account")
     })?;
     Ok(Identity {
+        metadata: json!({"instagramScopedId": account}),
         account: RemoteAccount::new(account),
         app_scoped: text(me, "id").or(user),
         display_name: text(me, "name"),

@@ -263,12 +263,12 @@ async fn a_token_is_refreshed_at_its_own_endpoint() {
 #[tokio::test]
 async fn an_account_is_subscribed_to_its_events() {
     let stage = Stage::with(&[(SUBSCRIBED, 200, r#"{"success":true}"#)]).await;
-    Instagram.subscribe(&stage.cx()).await.unwrap();
+    Instagram.subscribe(&stage.cx(), None).await.unwrap();
     insta::assert_snapshot!("subscribe", stage.requests());
     let words = "(#100) Param subscribed_fields[2] must be one of {messages}";
     let refusal = json!({"error": {"code": 100, "message": words}}).to_string();
     let stage = Stage::with(&[(SUBSCRIBED, 400, &refusal)]).await;
-    let error = Instagram.subscribe(&stage.cx()).await.unwrap_err();
+    let error = Instagram.subscribe(&stage.cx(), None).await.unwrap_err();
     assert_eq!(
         (error.code, error.retry),
         (Code::PlatformRefused, Retry::Permanent)

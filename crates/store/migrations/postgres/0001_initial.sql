@@ -77,6 +77,7 @@ CREATE TABLE accounts (
     profile_url TEXT,
     followers BIGINT,
     kind TEXT,
+    metadata JSONB NOT NULL,
     oauth_app_id TEXT COLLATE "C" REFERENCES oauth_apps (id),
     scopes JSONB,
     token TEXT,
@@ -152,6 +153,7 @@ CREATE TABLE inbound (
     received_at BIGINT NOT NULL
 );
 CREATE INDEX inbound_pending ON inbound (due_at, id) WHERE state = 'pending';
+CREATE INDEX inbound_unrouted ON inbound (received_at) WHERE state = 'unrouted';
 
 CREATE TABLE events (
     workspace_id TEXT COLLATE "C" NOT NULL REFERENCES workspaces (id),

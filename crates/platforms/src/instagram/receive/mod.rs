@@ -3,6 +3,8 @@
 mod attachments;
 mod messaging;
 
+use std::collections::BTreeSet;
+
 use http::HeaderMap;
 use posta_core::event::{Comment, Event, What};
 use posta_core::failure::ConnectorError;
@@ -13,7 +15,7 @@ use serde_json::Value;
 
 use self::messaging::{Parties, party};
 use super::{Instagram, errors};
-use crate::contract::{Answer, Inbound, Unparsed};
+use crate::contract::{Answer, Inbound, Subscription, Unparsed};
 use crate::cx::Cx;
 use crate::meta::errors::Call;
 use crate::meta::graph::{self, integer, text};
@@ -23,10 +25,36 @@ use crate::meta::sign;
 /// 2026-11-23). One unknown name refuses the whole call, so `message_edit`, which only an example
 /// page mentions, is left out: an account that is subscribed to anything gets every field the app
 /// is subscribed to. Which of `messages` and `message_echoes` brings the echoes is not said.
-const FIELDS: &str = "messages,message_echoes,message_reactions,messaging_postbacks,\
-    messaging_seen,messaging_referral,messaging_handover,standby,comments,live_comments";
+const FIELDS: &[&str] = &[
+    "messages",
+    "message_echoes",
+    "message_reactions",
+    "messaging_postbacks",
+    "messaging_seen",
+    "messaging_referral",
+    "messaging_handover",
+    "standby",
+    "comments",
+    "live_comments",
+];
+
+/// Returns the permission without which a field is refused.
+fn permission(field: &str) -> &'static str {
+    if field.ends_with("comments") {
+        "instagram_business_manage_comments"
+    } else {
+        "instagram_business_manage_messages"
+    }
+}
 
 impl Inbound for Instagram {
+    fn subscription(&self) -> Subscription {
+        Subscription {
+            object: "instagram",
+            fields: FIELDS,
+        }
+    }
+
     fn challenge(&self, query: &[(String, String)], tokens: &[Secret]) -> Option<String> {
         sign::challenge(query, tokens)
     }
@@ -43,15 +71,29 @@ impl Inbound for Instagram {
         Ok(entries.iter().flat_map(events).collect())
     }
 
-    fn subscribe<'a>(&'a self, cx: &'a Cx<'a>) -> Answer<'a, ()> {
-        Box::pin(async {
+    fn subscribe<'a>(
+        &'a self,
+        cx: &'a Cx<'a>,
+        granted: Option<&'a BTreeSet<String>>,
+    ) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let is_granted =
+                |field: &str| granted.is_none_or(|all| all.contains(permission(field)));
+            let fields: Vec<_> = FIELDS
+                .iter()
+                .copied()
+                .filter(|one| is_granted(one))
+                .collect();
+            if fields.is_empty() {
+                return Ok(());
+            }
             let account = cx.account()?;
             let path = [cx.site.version(), account.id.as_str(), "subscribed_apps"];
             let request = cx
                 .http
                 .post(cx.site.url("graph", &path))
                 .bearer_auth(account.token.expose())
-                .query(&[("subscribed_fields", FIELDS)]);
+                .query(&[("subscribed_fields", fields.join(","))]);
             let answer = graph::call(cx, request).await;
             answer.map_err(|failed| {
                 let error = errors::judge(failed, Call::Repeatable, cx.clock.now());
