@@ -1,0 +1,177 @@
+//! The pretend Instagram: where it is, who lives there, and its three hosts' routes.
+//!
+//! Written from the platform's documentation and held payloads, and sharing nothing with the
+//! connector, so that the two cannot agree on a mistake.
+
+mod authorize;
+mod graph;
+mod messages;
+mod mid;
+mod params;
+mod refusal;
+mod token;
+mod webhooks;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::{any, get, post};
+use futures_util::future::BoxFuture;
+use posta_core::time::Timestamp;
+use url::Url;
+
+use crate::sandbox::{
+    App, Cast, CastAccount, CastPerson, Deed, Done, Face, IdForm, Notice, Packed, Refused, Sandbox,
+    Webhook, hub,
+};
+
+const NAME: &str = "instagram";
+
+const BASIC: &str = "instagram_business_basic";
+const MESSAGES: &str = "instagram_business_manage_messages";
+const COMMENTS: &str = "instagram_business_manage_comments";
+
+/// What can be asked for; the words that ended on 2025-01-27 are unknown.
+const SCOPES: &[(&str, &str)] = &[
+    (BASIC, "See your profile and posts"),
+    (MESSAGES, "Read and answer your messages"),
+    (COMMENTS, "Read and answer comments"),
+    (
+        "instagram_business_content_publish",
+        "Publish posts for you",
+    ),
+    (
+        "instagram_business_manage_insights",
+        "See how your posts do",
+    ),
+];
+
+/// Instagram's face in the sandbox.
+pub(crate) struct InstagramFace;
+
+impl Face for InstagramFace {
+    fn urls(&self, root: &Url) -> BTreeMap<String, Url> {
+        let base = |path: &str| root.join(path).expect("a fixed path joins any base");
+        BTreeMap::from([
+            ("authorize".to_owned(), base("/instagram/www")),
+            ("token".to_owned(), base("/instagram/api")),
+            ("graph".to_owned(), base("/instagram/graph")),
+        ])
+    }
+
+    fn routes(&self) -> Router<Sandbox> {
+        Router::new()
+            .route(
+                "/instagram/www/oauth/authorize",
+                get(authorize::show).post(authorize::decide),
+            )
+            .route("/instagram/api/oauth/access_token", post(token::from_code))
+            .route("/instagram/graph/{*path}", any(graph::answer))
+    }
+
+    fn cast(&self) -> &'static Cast {
+        const { &CAST }
+    }
+
+    fn act(&self, sandbox: &Sandbox, deed: &Deed) -> Result<Done, Refused> {
+        webhooks::act(sandbox, deed)
+    }
+
+    fn pack(&self, app: &App, entries: &[Vec<Notice>], now: Timestamp) -> Packed {
+        webhooks::pack(app, entries, now)
+    }
+
+    fn verify<'a>(
+        &'a self,
+        sandbox: &'a Sandbox,
+        webhook: &'a Webhook,
+    ) -> BoxFuture<'a, Result<(), String>> {
+        Box::pin(hub::verify(sandbox, webhook))
+    }
+}
+
+/// The cast of the held payloads.
+const CAST: Cast = Cast {
+    client_id: "990000000000001",
+    client_secret: "posta-sandbox-instagram-app-secret",
+    accounts: &[
+        CastAccount {
+            id: "17841499900000001",
+            username: "lumen.cafe.demo",
+            name: "Lumen Café",
+            is_personal: false,
+            own_scoped_id: "1099900000000900",
+            app_scoped_id: "27999000000000001",
+        },
+        CastAccount {
+            id: "17841499900000002",
+            username: "lumen.shop.demo",
+            name: "Lumen Shop",
+            is_personal: false,
+            own_scoped_id: "1099900000000901",
+            app_scoped_id: "27999000000000002",
+        },
+        CastAccount {
+            id: "17841499900000003",
+            username: "kai.demo",
+            name: "Kai",
+            is_personal: true,
+            own_scoped_id: "1099900000000902",
+            app_scoped_id: "27999000000000003",
+        },
+    ],
+    people: &[
+        CastPerson {
+            username: "mira.demo",
+            name: "Mira",
+            scoped_ids: &[
+                ("17841499900000001", "1099900000000101"),
+                ("17841499900000002", "1099900000000201"),
+            ],
+        },
+        CastPerson {
+            username: "theo.demo",
+            name: "Theo",
+            scoped_ids: &[
+                ("17841499900000001", "1099900000000102"),
+                ("17841499900000002", "1099900000000202"),
+            ],
+        },
+        CastPerson {
+            username: "noor.demo",
+            name: "Noor",
+            scoped_ids: &[
+                ("17841499900000001", "1099900000000103"),
+                ("17841499900000002", "1099900000000203"),
+            ],
+        },
+    ],
+    fields: graph::FIELDS,
+    token_prefix: "IGAA",
+    // A little under 60 days, as answers show.
+    token_life: Duration::from_secs(5_183_944),
+    options: &[
+        // The page prints the documented shape; integrations receive the live one.
+        ("exchange_shape", &["live", "documented"]),
+        ("me_shape", &["flat", "data"]),
+        // Which field carries echoes under Instagram Login is not settled by any page.
+        ("echo_field", &["either", "message_echoes"]),
+    ],
+    client_ids: IdForm {
+        prefix: "99",
+        length: 15,
+    },
+    account_ids: IdForm {
+        prefix: "17841",
+        length: 17,
+    },
+    scoped_ids: IdForm {
+        prefix: "1",
+        length: 16,
+    },
+    app_scoped_ids: IdForm {
+        prefix: "27",
+        length: 17,
+    },
+};

@@ -1,0 +1,176 @@
+//! The control API: the people of the pretend platforms, and the hand on their clock.
+
+mod apps;
+mod deeds;
+mod page;
+mod people;
+mod problem;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use axum::extract::{Path, State};
+use axum::http::Uri;
+use axum::response::Redirect;
+use axum::routing::{get, post};
+use axum::{Extension, Json, Router};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use url::Url;
+
+use self::problem::{Body, Problem};
+use super::deliver::{Delivery, Grouping};
+use super::{Face, Sandbox};
+
+type Answer = Result<Json<Value>, Problem>;
+
+/// The URL where the sandbox is reached.
+#[derive(Clone, Debug)]
+struct Root(Url);
+
+/// Returns every route, one line each.
+pub(super) fn routes(root: &Url) -> Router<Sandbox> {
+    Router::new()
+        .route("/", get(async || Redirect::to("/_sandbox/")))
+        .route("/_sandbox", get(async || Redirect::to("/_sandbox/")))
+        .route("/_sandbox/", get(page::show).post(page::write))
+        .route("/_sandbox/seed", post(apps::seed))
+        .route("/_sandbox/reset", post(reset))
+        .route("/_sandbox/clock", get(read_clock).post(move_clock))
+        .route("/_sandbox/deliveries", get(list_deliveries))
+        .nest("/_sandbox/{platform}", of_platform())
+        .fallback(unknown)
+        .layer(Extension(Root(root.clone())))
+}
+
+fn of_platform() -> Router<Sandbox> {
+    Router::new()
+        .route("/options", get(list_options).post(set_options))
+        .route("/hold", post(hold))
+        .route("/flush", post(flush))
+        .route("/people", get(people::list).post(people::save))
+        .route("/people/{person}/write", post(deeds::write))
+        .route("/people/{person}/react", post(deeds::react))
+        .route("/people/{person}/unreact", post(deeds::unreact))
+        .route("/people/{person}/read", post(deeds::read))
+        .route("/people/{person}/postback", post(deeds::postback))
+        .route(
+            "/accounts",
+            get(people::list_accounts).post(people::save_account),
+        )
+        .route("/accounts/{account}/owner/write", post(deeds::owner_write))
+        .route("/accounts/{account}/threads", get(deeds::threads))
+        .route("/accounts/{account}/threads/{person}", get(deeds::thread))
+        .route("/apps", get(apps::list).post(apps::save))
+        .route("/tokens", get(apps::list_tokens).post(apps::issue_token))
+        .route("/tokens/expire", post(apps::expire_tokens))
+        .route("/tokens/revoke", post(apps::revoke_tokens))
+}
+
+async fn unknown(uri: Uri) -> Problem {
+    Problem::unknown("route", uri.path())
+}
+
+/// Finds a platform's face by the name in the path.
+fn face(platform: &str) -> Result<&'static dyn Face, Problem> {
+    super::face(platform).ok_or_else(|| Problem::unknown("platform", platform))
+}
+
+/// `POST /_sandbox/reset`
+async fn reset(State(sandbox): State<Sandbox>) -> Json<Value> {
+    *sandbox.world() = super::World::default();
+    sandbox.outbox().clear();
+    Json(json!({"reset": true}))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Move {
+    advance_seconds: u64,
+}
+
+/// `GET /_sandbox/clock`
+async fn read_clock(State(sandbox): State<Sandbox>) -> Json<Value> {
+    Json(json!({"now": sandbox.clock().now()}))
+}
+
+/// `POST /_sandbox/clock`
+async fn move_clock(State(sandbox): State<Sandbox>, Body(by): Body<Move>) -> Json<Value> {
+    sandbox
+        .clock()
+        .advance(Duration::from_secs(by.advance_seconds));
+    Json(json!({"now": sandbox.clock().now()}))
+}
+
+/// `GET /_sandbox/deliveries`
+async fn list_deliveries(State(sandbox): State<Sandbox>) -> Json<Value> {
+    let deliveries: Vec<Delivery> = sandbox.outbox().list();
+    Json(json!({"deliveries": deliveries, "pending": sandbox.pending_deliveries()}))
+}
+
+/// `GET /_sandbox/{platform}/options`
+async fn list_options(State(sandbox): State<Sandbox>, Path(platform): Path<String>) -> Answer {
+    let cast = face(&platform)?.cast();
+    let mut world = sandbox.world();
+    let network = world.network(&platform);
+    let options = cast.options.iter().map(|(name, values)| {
+        let value = network.option(name).unwrap_or(values[0]);
+        (*name, json!({"value": value, "values": values}))
+    });
+    Ok(Json(
+        json!({"options": options.collect::<BTreeMap<_, _>>()}),
+    ))
+}
+
+/// `POST /_sandbox/{platform}/options`
+async fn set_options(
+    State(sandbox): State<Sandbox>,
+    Path(platform): Path<String>,
+    Body(wanted): Body<BTreeMap<String, String>>,
+) -> Answer {
+    let cast = face(&platform)?.cast();
+    for (name, value) in &wanted {
+        let option = cast.options.iter().find(|(known, _)| known == name);
+        let (_, values) = option.ok_or_else(|| Problem::invalid(name, "is no option"))?;
+        if !values.contains(&value.as_str()) {
+            return Err(Problem::invalid(
+                name,
+                &format!("must be one of {}", values.join(", ")),
+            ));
+        }
+    }
+    sandbox.world().network(&platform).options.extend(wanted);
+    list_options(State(sandbox), Path(platform)).await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Hold {
+    client_id: String,
+    #[serde(default)]
+    entries: Grouping,
+}
+
+/// `POST /_sandbox/{platform}/hold`
+async fn hold(
+    State(sandbox): State<Sandbox>,
+    Path(platform): Path<String>,
+    Body(hold): Body<Hold>,
+) -> Answer {
+    face(&platform)?;
+    apps::find(&sandbox, &platform, &hold.client_id)?;
+    sandbox.outbox().hold(&platform, &hold.client_id);
+    Ok(Json(json!({"holding": true})))
+}
+
+/// `POST /_sandbox/{platform}/flush`
+async fn flush(
+    State(sandbox): State<Sandbox>,
+    Path(platform): Path<String>,
+    Body(hold): Body<Hold>,
+) -> Answer {
+    face(&platform)?;
+    let app = apps::find(&sandbox, &platform, &hold.client_id)?;
+    let sent = sandbox.flush(&platform, &app, hold.entries);
+    Ok(Json(json!({"holding": false, "sent": sent})))
+}

@@ -1,0 +1,175 @@
+//! The default cast of a pretend platform, with ids that never change.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use posta_core::chance::Chance;
+
+use super::world::{Account, AccountKind, App, Network, Person};
+
+/// How a platform's numeric ids look: their first digits and their length.
+#[derive(Clone, Copy, Debug)]
+pub struct IdForm {
+    /// The digits that all of them begin with.
+    pub prefix: &'static str,
+    /// How many digits they have.
+    pub length: usize,
+}
+
+impl IdForm {
+    /// Makes a new one.
+    pub(crate) fn mint(self, chance: &Chance) -> String {
+        let mut id = self.prefix.to_owned();
+        while id.len() < self.length {
+            id.push(char::from(
+                b'0' + u8::try_from(chance.below(10)).unwrap_or(0),
+            ));
+        }
+        id
+    }
+}
+
+/// Who lives on a pretend platform at first, and what can be set about it.
+#[derive(Debug)]
+pub struct Cast {
+    /// The app's client id.
+    pub client_id: &'static str,
+    /// The app's secret.
+    pub client_secret: &'static str,
+    /// The accounts.
+    pub accounts: &'static [CastAccount],
+    /// The people.
+    pub people: &'static [CastPerson],
+    /// The webhook fields that an app can choose.
+    pub fields: &'static [&'static str],
+    /// What can be set: a name, then its values, the default first.
+    pub options: &'static [(&'static str, &'static [&'static str])],
+    /// What access tokens begin with.
+    pub token_prefix: &'static str,
+    /// How long a lasting token lives.
+    pub token_life: Duration,
+    /// How client ids look.
+    pub client_ids: IdForm,
+    /// How account ids look.
+    pub account_ids: IdForm,
+    /// How ids of people, towards one account, look.
+    pub scoped_ids: IdForm,
+    /// How ids of accounts, towards one app, look.
+    pub app_scoped_ids: IdForm,
+}
+
+/// An account of the cast.
+#[derive(Debug)]
+pub struct CastAccount {
+    /// Its id.
+    pub id: &'static str,
+    /// Its handle.
+    pub username: &'static str,
+    /// Its name for people.
+    pub name: &'static str,
+    /// Whether no app can be connected to it.
+    pub is_personal: bool,
+    /// Its id in threads with itself.
+    pub own_scoped_id: &'static str,
+    /// Its id towards the app of the cast.
+    pub app_scoped_id: &'static str,
+}
+
+/// A person of the cast.
+#[derive(Debug)]
+pub struct CastPerson {
+    /// Their handle.
+    pub username: &'static str,
+    /// Their name.
+    pub name: &'static str,
+    /// Their ids, each with the account it is towards.
+    pub scoped_ids: &'static [(&'static str, &'static str)],
+}
+
+impl Cast {
+    /// Puts the accounts and people that are missing into the network.
+    pub(crate) fn populate(&self, network: &mut Network, client_id: &str) {
+        for cast in self.accounts {
+            if network.account(cast.id).is_none() {
+                network.accounts.push(cast.account());
+            }
+            let mut accounts = network.accounts.iter_mut();
+            if let Some(account) = accounts.find(|account| account.id == cast.id) {
+                let scoped = account.app_scoped_ids.entry(client_id.to_owned());
+                scoped.or_insert_with(|| cast.app_scoped_id.to_owned());
+            }
+        }
+        for cast in self.people {
+            if network.person(cast.username).is_none() {
+                network.people.push(cast.person());
+            }
+        }
+    }
+
+    /// Makes an app that nobody has configured yet.
+    pub(crate) fn app(&self, client_id: String, client_secret: String) -> App {
+        App {
+            name: "Posta".to_owned(),
+            redirect_uris: Vec::new(),
+            webhook: None,
+            features: BTreeSet::new(),
+            live: true,
+            testers: BTreeSet::new(),
+            client_id,
+            client_secret,
+        }
+    }
+
+    /// Makes the text of an access token.
+    pub(crate) fn token(&self, chance: &Chance) -> String {
+        format!("{}{}", self.token_prefix, opaque::<96>(chance))
+    }
+
+    /// Returns every webhook field.
+    pub(crate) fn all_fields(&self) -> BTreeSet<String> {
+        self.fields
+            .iter()
+            .map(|field| (*field).to_owned())
+            .collect()
+    }
+}
+
+/// Makes text that means nothing, of letters and digits.
+pub(crate) fn opaque<const N: usize>(chance: &Chance) -> String {
+    let text = URL_SAFE_NO_PAD.encode(chance.bytes::<N>());
+    text.replace('-', "x").replace('_', "y")
+}
+
+impl CastAccount {
+    fn account(&self) -> Account {
+        Account {
+            id: self.id.to_owned(),
+            username: self.username.to_owned(),
+            name: self.name.to_owned(),
+            kind: if self.is_personal {
+                AccountKind::Personal
+            } else {
+                AccountKind::Business
+            },
+            own_scoped_id: self.own_scoped_id.to_owned(),
+            app_scoped_ids: BTreeMap::new(),
+            message_access: true,
+            followers: 1280,
+        }
+    }
+}
+
+impl CastPerson {
+    fn person(&self) -> Person {
+        let scoped_ids = self.scoped_ids.iter();
+        Person {
+            username: self.username.to_owned(),
+            name: Some(self.name.to_owned()),
+            scoped_ids: scoped_ids
+                .map(|(account, id)| ((*account).to_owned(), (*id).to_owned()))
+                .collect(),
+        }
+    }
+}
