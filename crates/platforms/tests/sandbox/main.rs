@@ -1,0 +1,8 @@
+//! The pretend platforms, spoken to as any program would: raw HTTP, and nothing of the connectors.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod control;
+mod errors;
+mod guide;
+mod support;
+mod webhooks;
