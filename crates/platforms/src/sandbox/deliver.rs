@@ -1,10 +1,10 @@
 //! Webhooks out: what is due when, tried again with the same bytes for 36 hours.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use posta_core::time::Timestamp;
 use serde::Serialize;
 use tokio::sync::watch;
@@ -206,11 +206,14 @@ impl Outbox {
         self.changed.send_replace(());
     }
 
-    /// Takes what is due, by receiver and in order.
+    /// Takes what is due, by receiver and in order, except for receivers still at work.
     fn take_due(&self, now: Timestamp) -> Vec<Vec<Delivery>> {
+        let mut mail = self.mail();
+        let busy = mail.busy();
         let mut lanes: BTreeMap<Url, Vec<Delivery>> = BTreeMap::new();
-        for delivery in &mut self.mail().deliveries {
-            if delivery.next_attempt_at.is_some_and(|at| at <= now) {
+        for delivery in &mut mail.deliveries {
+            let is_due = delivery.next_attempt_at.is_some_and(|at| at <= now);
+            if is_due && !busy.contains(&delivery.url) {
                 delivery.status = Status::Sending;
                 delivery.next_attempt_at = None;
                 lanes
@@ -222,12 +225,15 @@ impl Outbox {
         lanes.into_values().collect()
     }
 
+    /// Returns when something is due for a receiver that is not at work.
     fn next_due(&self) -> Option<Timestamp> {
         let mail = self.mail();
-        mail.deliveries
+        let busy = mail.busy();
+        let idle = mail
+            .deliveries
             .iter()
-            .filter_map(|delivery| delivery.next_attempt_at)
-            .min()
+            .filter(|delivery| !busy.contains(&delivery.url));
+        idle.filter_map(|delivery| delivery.next_attempt_at).min()
     }
 
     fn record(&self, id: u64, attempt: Attempt) {
@@ -239,6 +245,16 @@ impl Outbox {
         }
         drop(mail);
         self.changed.send_replace(());
+    }
+}
+
+impl Mail {
+    fn busy(&self) -> BTreeSet<Url> {
+        let sending = self
+            .deliveries
+            .iter()
+            .filter(|delivery| delivery.status == Status::Sending);
+        sending.map(|delivery| delivery.url.clone()).collect()
     }
 }
 
@@ -301,6 +317,12 @@ impl Sandbox {
             .push(platform, app, webhook.callback_url.clone(), packed, now);
     }
 
+    async fn attempt_all(&self, lane: Vec<Delivery>) {
+        for delivery in &lane {
+            self.attempt(delivery).await;
+        }
+    }
+
     async fn attempt(&self, delivery: &Delivery) {
         let at = self.clock().now();
         let mut request = self
@@ -320,28 +342,22 @@ impl Sandbox {
     }
 }
 
-/// Delivers until it is stopped: one receiver after another waits for nobody but itself.
+/// Delivers until it is stopped: to each receiver in order, and to none later for another's sake.
 pub(crate) async fn run(sandbox: Sandbox, stop: CancellationToken) {
     let mut changed = sandbox.outbox().watch();
+    let mut lanes = FuturesUnordered::new();
     while !stop.is_cancelled() {
         changed.mark_unchanged();
-        let lanes = sandbox.outbox().take_due(sandbox.clock().now());
+        for lane in sandbox.outbox().take_due(sandbox.clock().now()) {
+            lanes.push(sandbox.attempt_all(lane));
+        }
         let next = sandbox.outbox().next_due();
-        let work = async {
-            if lanes.is_empty() {
-                tokio::select! {
-                    _ = changed.changed() => {}
-                    () = sleep_until(&sandbox, next) => {}
-                }
-            }
-            join_all(lanes.iter().map(async |lane| {
-                for delivery in lane {
-                    sandbox.attempt(delivery).await;
-                }
-            }))
-            .await;
-        };
-        tokio::select! { () = stop.cancelled() => {}, () = work => {} }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            Some(()) = lanes.next() => {}
+            _ = changed.changed() => {}
+            () = sleep_until(&sandbox, next) => {}
+        }
     }
 }
 
