@@ -15,6 +15,7 @@ use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -123,6 +124,11 @@ impl Stage {
         done["message_id"].as_str().unwrap().to_owned()
     }
 
+    /// Starts one more receiver.
+    pub(crate) async fn another_receiver(&self) -> Receiver {
+        Receiver::start(&self.tasks, &self.stop).await
+    }
+
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("{}{path}", self.root))
     }
@@ -204,6 +210,7 @@ impl Received {
 pub(crate) struct Receiver {
     url: String,
     state: Arc<Mutex<Memory>>,
+    arrived: watch::Sender<()>,
 }
 
 #[derive(Default)]
@@ -211,6 +218,7 @@ struct Memory {
     questions: Vec<String>,
     received: Vec<Received>,
     answers: VecDeque<u16>,
+    hangs: bool,
 }
 
 impl Receiver {
@@ -220,6 +228,7 @@ impl Receiver {
         let receiver = Self {
             url,
             state: Arc::default(),
+            arrived: watch::Sender::new(()),
         };
         let routes = Router::new()
             .route("/hook", get(question).post(take))
@@ -237,6 +246,19 @@ impl Receiver {
     /// Answers the next deliveries with these statuses, and then with 200 again.
     pub(crate) fn answer(&self, statuses: &[u16]) {
         self.state.lock().unwrap().answers.extend(statuses);
+    }
+
+    /// Takes deliveries from now on without ever answering.
+    pub(crate) fn hang(&self) {
+        self.state.lock().unwrap().hangs = true;
+    }
+
+    /// Waits until this many deliveries have come.
+    pub(crate) async fn wait_for(&self, count: usize) {
+        let mut arrived = self.arrived.subscribe();
+        while self.received().len() < count {
+            arrived.changed().await.unwrap();
+        }
     }
 
     pub(crate) fn questions(&self) -> Vec<String> {
@@ -278,8 +300,18 @@ async fn take(
     headers: HeaderMap,
     body: Bytes,
 ) -> reqwest::StatusCode {
-    let mut state = receiver.state.lock().unwrap();
-    state.received.push(Received { headers, body });
-    let status = state.answers.pop_front().unwrap_or(200);
-    reqwest::StatusCode::from_u16(status).unwrap()
+    let status = {
+        let mut state = receiver.state.lock().unwrap();
+        state.received.push(Received { headers, body });
+        if state.hangs {
+            None
+        } else {
+            Some(state.answers.pop_front().unwrap_or(200))
+        }
+    };
+    receiver.arrived.send_replace(());
+    match status {
+        Some(status) => reqwest::StatusCode::from_u16(status).unwrap(),
+        None => std::future::pending().await,
+    }
 }

@@ -315,3 +315,29 @@ async fn a_callback_that_does_not_know_its_token_stays_inactive() {
     assert!(stage.receiver.received().is_empty());
     stage.end().await;
 }
+
+#[tokio::test]
+async fn a_receiver_that_never_answers_delays_nobody_else() {
+    let (stage, _) = Stage::connected().await;
+    let quick = stage.another_receiver().await;
+    let app = json!({"client_id": "2", "webhook": quick.webhook()});
+    stage.control("instagram/apps", &app).await;
+    let body = json!({"client_id": "2", "account": ACCOUNT, "scopes": [BASIC, MESSAGES]});
+    let token = stage.control("instagram/tokens", &body).await["token"].clone();
+    let fields = json!({"subscribed_fields": "messages"});
+    let path = "/instagram/graph/me/subscribed_apps";
+    stage
+        .post_json(path, token.as_str().unwrap(), &fields)
+        .await
+        .ok();
+    stage.receiver.hang();
+    for count in 1..=3 {
+        stage.write("mira.demo", "Hello?").await;
+        quick.wait_for(count).await;
+    }
+    // It is still at its first, and the other two wait for it.
+    stage.receiver.wait_for(1).await;
+    assert_eq!(stage.receiver.received().len(), 1);
+    assert!(stage.sandbox.pending_deliveries() >= 3);
+    stage.end().await;
+}

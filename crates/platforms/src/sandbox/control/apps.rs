@@ -10,7 +10,7 @@ use url::Url;
 
 use super::problem::{Body, Problem};
 use super::{Answer, Root, face};
-use crate::sandbox::world::{App, Revocation, Token, Webhook};
+use crate::sandbox::world::{AccountKind, App, Network, Revocation, Token, Webhook};
 use crate::sandbox::{Cast, Sandbox};
 
 #[derive(Default, Deserialize)]
@@ -223,10 +223,12 @@ pub(super) async fn issue_token(
     find(&sandbox, &platform, &body.client_id)?;
     let mut world = sandbox.world();
     let network = world.network(&platform);
-    let account = network
-        .account(&body.account)
-        .map(|account| account.id.clone());
+    let account = network.account(&body.account);
     let account = account.ok_or_else(|| Problem::unknown("account", &body.account))?;
+    if account.kind == AccountKind::Personal {
+        return Err(Problem::invalid("account", "is personal"));
+    }
+    let account = account.id.clone();
     network.grant_mut(&body.client_id, &account).scopes = body.scopes;
     let now = sandbox.clock().now();
     let token = Token {
@@ -259,7 +261,9 @@ pub(super) async fn expire_tokens(
     face(&platform)?;
     let now = sandbox.clock().now();
     let mut world = sandbox.world();
-    let meant = body.tokens(&mut world.network(&platform).tokens)?;
+    let network = world.network(&platform);
+    let body = body.resolve(network)?;
+    let meant = body.tokens(&mut network.tokens)?;
     let ended = meant
         .map(|token| token.expires_at = token.expires_at.min(now))
         .count();
@@ -276,6 +280,7 @@ pub(super) async fn revoke_tokens(
     let reason = body.reason.unwrap_or(Revocation::AppRemoved);
     let mut world = sandbox.world();
     let network = world.network(&platform);
+    let body = body.resolve(network)?;
     let mut ended = Vec::new();
     for token in body.tokens(&mut network.tokens)? {
         token.revoked = Some(reason);
@@ -292,6 +297,16 @@ pub(super) async fn revoke_tokens(
 }
 
 impl EndBody {
+    /// Replaces a username by the account's id.
+    fn resolve(mut self, network: &Network) -> Result<Self, Problem> {
+        if let Some(key) = &self.account {
+            let account = network.account(key);
+            let account = account.ok_or_else(|| Problem::unknown("account", key))?;
+            self.account = Some(account.id.clone());
+        }
+        Ok(self)
+    }
+
     /// Finds the tokens that are meant: one by its text, or all of an account.
     fn tokens<'a>(
         &'a self,
