@@ -10,15 +10,7 @@ use anyhow::{Context, ensure};
 pub(crate) fn run(root: &Path, check: bool) -> anyhow::Result<()> {
     let fresh = tempfile::tempdir()?;
     // The generator is an example of the server's crate, which may see the code; xtask may not.
-    let arguments = [
-        "run",
-        "--quiet",
-        "--package",
-        "posta",
-        "--example",
-        "gen",
-        "--",
-    ];
+    let arguments = ["run", "--quiet", "--package", "posta", "--example", "gen", "--"];
     let status = Command::new("cargo")
         .args(arguments)
         .arg(fresh.path())
@@ -33,19 +25,13 @@ pub(crate) fn run(root: &Path, check: bool) -> anyhow::Result<()> {
         for path in &stale {
             println!("{}:1: not what the code generates", path.display());
         }
-        ensure!(
-            stale.is_empty(),
-            "gen: {} stale; run `cargo xtask gen` and commit",
-            stale.len()
-        );
+        ensure!(stale.is_empty(), "gen: {} stale; run `cargo xtask gen` and commit", stale.len());
         println!("gen: {} generated files are fresh", paths.len());
         return Ok(());
     }
     for path in &stale {
         let target = root.join(path);
-        let folder = target
-            .parent()
-            .context("a generated file lies in a folder")?;
+        let folder = target.parent().context("a generated file lies in a folder")?;
         fs::create_dir_all(folder)?;
         fs::copy(fresh.path().join(path), &target)?;
         println!("wrote {}", path.display());
@@ -89,11 +75,7 @@ mod tests {
     #[test]
     fn a_missing_and_a_changed_file_are_stale() {
         let (root, fresh) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        for (name, held) in [
-            ("same", Some("x")),
-            ("changed", Some("y")),
-            ("missing", None),
-        ] {
+        for (name, held) in [("same", Some("x")), ("changed", Some("y")), ("missing", None)] {
             fs::create_dir_all(fresh.path().join("docs")).unwrap();
             fs::create_dir_all(root.path().join("docs")).unwrap();
             fs::write(fresh.path().join("docs").join(name), "x").unwrap();

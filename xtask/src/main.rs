@@ -1,9 +1,6 @@
 //! What a recipe would need an `if` for: house rules, generated files, new platforms.
 
-#![expect(
-    clippy::print_stdout,
-    reason = "a developer's tool speaks on its standard output"
-)]
+#![expect(clippy::print_stdout, reason = "a developer's tool speaks on its standard output")]
 
 mod generate;
 mod new_platform;

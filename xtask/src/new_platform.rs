@@ -38,9 +38,7 @@ pub(crate) fn run(root: &Path, name: &str) -> anyhow::Result<()> {
 }
 
 fn fill(template: &str, name: &str) -> String {
-    template
-        .replace("{Name}", &type_name(name))
-        .replace("{name}", name)
+    template.replace("{Name}", &type_name(name)).replace("{name}", name)
 }
 
 fn type_name(name: &str) -> String {
@@ -71,10 +69,8 @@ mod tests {
         let platforms = Path::new("../crates/platforms/src");
         let read = |path: &str| fs::read_to_string(platforms.join(path)).unwrap();
         let [(_, module), (_, sandbox), _] = TEMPLATES;
-        let cases = [
-            (read("contract.rs"), "Platform", module),
-            (read("sandbox/mod.rs"), "Face", sandbox),
-        ];
+        let cases =
+            [(read("contract.rs"), "Platform", module), (read("sandbox/mod.rs"), "Face", sandbox)];
         for (file, name, template) in cases {
             let methods = required(&file, name);
             assert!(!methods.is_empty(), "{name} has moved");
@@ -96,10 +92,6 @@ mod tests {
         assert!(text.starts_with("//! Matrix: name,"), "{text}");
         assert!(!text.contains("{n") && !text.contains("{N"), "{text}");
         assert!(run(root.path(), "matrix").is_err());
-        assert!(
-            ["", "Matrix", "../x", "9x"]
-                .iter()
-                .all(|name| run(root.path(), name).is_err())
-        );
+        assert!(["", "Matrix", "../x", "9x"].iter().all(|name| run(root.path(), name).is_err()));
     }
 }

@@ -43,21 +43,12 @@ impl Source {
         let without_comments = blank(&text, ranges(Span::Comment));
         let code = blank(&without_comments, literals.iter().cloned());
         let production = production_length(&code);
-        Self {
-            path,
-            text,
-            without_comments,
-            code,
-            literals,
-            production,
-        }
+        Self { path, text, without_comments, code, literals, production }
     }
 
     /// Whether the whole file is a test: it lies below `tests/` or is a `tests.rs`.
     pub(crate) fn is_test(&self) -> bool {
-        self.path
-            .split('/')
-            .any(|part| part == "tests" || part == "tests.rs")
+        self.path.split('/').any(|part| part == "tests" || part == "tests.rs")
     }
 
     /// How many lines it has before its trailing test module.
@@ -120,9 +111,7 @@ impl Source {
     fn module(&self) -> Vec<&str> {
         let inside = self.path.split_once("/src/").map_or("", |(_, file)| file);
         let parts = inside.trim_end_matches(".rs").split('/');
-        parts
-            .filter(|part| !["", "mod", "lib", "main"].contains(part))
-            .collect()
+        parts.filter(|part| !["", "mod", "lib", "main"].contains(part)).collect()
     }
 
     fn absolute(&self, segments: &[String]) -> Vec<String> {
@@ -312,19 +301,13 @@ mod tests {
             .map(|(line, text)| (line, text.to_owned()))
             .collect();
         let expected = [(1, "x // \\\" y"), (2, "q\"r"), (2, "\""), (2, "ü")];
-        assert_eq!(
-            literals,
-            expected.map(|(line, text)| (line, text.to_owned()))
-        );
+        assert_eq!(literals, expected.map(|(line, text)| (line, text.to_owned())));
     }
 
     #[test]
     fn words_are_whole_and_outside_comments_and_tests() {
         let text = "// telegram\nfn telegram_x() {}\nlet a = \"/Telegram/\";\n#[cfg(test)]\nmod tests {\n    telegram\n}\n";
-        assert_eq!(
-            source("crates/x/src/a.rs", text).lines_with_word("telegram"),
-            [3]
-        );
+        assert_eq!(source("crates/x/src/a.rs", text).lines_with_word("telegram"), [3]);
     }
 
     #[test]
@@ -337,13 +320,7 @@ mod tests {
             .collect();
         assert_eq!(
             shown,
-            [
-                "1 api::error",
-                "1 flows",
-                "1 flows::send",
-                "2 flows::api::x",
-                "3 console"
-            ]
+            ["1 api::error", "1 flows", "1 flows::send", "2 flows::api::x", "3 console"]
         );
     }
 

@@ -28,9 +28,7 @@ impl Tree {
         let is_ours = |path: &str| {
             (path.starts_with("crates/") || path.starts_with("xtask/"))
                 && has_extension(path, "rs")
-                && !path
-                    .split('/')
-                    .any(|part| part == "fixtures" || part == "snapshots")
+                && !path.split('/').any(|part| part == "fixtures" || part == "snapshots")
         };
         let sources = files
             .iter()
@@ -43,9 +41,7 @@ impl Tree {
     /// Makes a tree for a test.
     #[cfg(test)]
     pub(crate) fn of(files: &[(&str, &str)]) -> Self {
-        let owned = files
-            .iter()
-            .map(|(path, text)| ((*path).to_owned(), (*text).to_owned()));
+        let owned = files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned()));
         Self::new(owned.collect())
     }
 
@@ -73,9 +69,7 @@ impl Tree {
         let mut names: Vec<_> = self
             .below("crates/platforms/src/")
             .filter_map(|(path, _)| {
-                path.split('/')
-                    .nth(3)
-                    .filter(|_| path.matches('/').count() > 3)
+                path.split('/').nth(3).filter(|_| path.matches('/').count() > 3)
             })
             .filter(|name| !["meta", "sandbox"].contains(name))
             .collect();
@@ -86,9 +80,7 @@ impl Tree {
 
 /// Whether the path ends in `.extension`.
 pub(crate) fn has_extension(path: &str, extension: &str) -> bool {
-    Path::new(path)
-        .extension()
-        .is_some_and(|found| found == extension)
+    Path::new(path).extension().is_some_and(|found| found == extension)
 }
 
 fn walk(root: &Path, folder: &str, files: &mut BTreeMap<String, String>) -> anyhow::Result<()> {
@@ -97,11 +89,7 @@ fn walk(root: &Path, folder: &str, files: &mut BTreeMap<String, String>) -> anyh
     for entry in entries {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        let path = if folder.is_empty() {
-            name.clone()
-        } else {
-            format!("{folder}/{name}")
-        };
+        let path = if folder.is_empty() { name.clone() } else { format!("{folder}/{name}") };
         let is_built = ["target", "node_modules", "__pycache__"].contains(&name.as_str());
         if name.starts_with('.') || is_built {
             continue;

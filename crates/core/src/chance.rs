@@ -25,25 +25,18 @@ impl Chance {
     /// A repeatable generator. Everything it makes can be guessed: for tests and simulations only.
     #[must_use]
     pub fn seeded(seed: u64) -> Self {
-        Self(Source::Seeded(Arc::new(Mutex::new(
-            ChaCha20Rng::seed_from_u64(seed),
-        ))))
+        Self(Source::Seeded(Arc::new(Mutex::new(ChaCha20Rng::seed_from_u64(seed)))))
     }
 
     /// Fills the buffer.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the one place that asks the system"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that asks the system")]
     pub fn fill(&self, buffer: &mut [u8]) {
         match &self.0 {
             Source::System => {
                 getrandom::fill(buffer).expect("the operating system always has random bytes");
             }
             Source::Seeded(rng) => {
-                rng.lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .fill_bytes(buffer);
+                rng.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(buffer);
             }
         }
     }
@@ -59,9 +52,7 @@ impl Chance {
     /// Returns a whole number below `bound`, or 0 when `bound` is 0.
     #[must_use]
     pub fn below(&self, bound: u64) -> u64 {
-        u64::from_le_bytes(self.bytes())
-            .checked_rem(bound)
-            .unwrap_or(0)
+        u64::from_le_bytes(self.bytes()).checked_rem(bound).unwrap_or(0)
     }
 
     /// Returns `N` random bytes as lower-case hex digits.

@@ -279,14 +279,7 @@ impl ConnectorError {
     /// Makes an error without the platform's words.
     #[must_use]
     pub fn new(code: Code, retry: Retry, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            retry,
-            message: message.into(),
-            remedy: None,
-            said: None,
-            details: None,
-        }
+        Self { code, retry, message: message.into(), remedy: None, said: None, details: None }
     }
 }
 
@@ -301,10 +294,6 @@ mod tests {
         let all = texts.len();
         texts.dedup();
         assert_eq!(texts.len(), all);
-        assert!(
-            Code::ALL
-                .iter()
-                .all(|code| (400..600).contains(&code.status()))
-        );
+        assert!(Code::ALL.iter().all(|code| (400..600).contains(&code.status())));
     }
 }

@@ -162,11 +162,7 @@ impl Ids {
     /// Makes a generator.
     #[must_use]
     pub fn new(clock: Clock, chance: Chance) -> Self {
-        Self {
-            clock,
-            chance,
-            last: Mutex::new(0),
-        }
+        Self { clock, chance, last: Mutex::new(0) }
     }
 
     /// Returns the clock that the ids are made from.
@@ -189,11 +185,7 @@ impl Ids {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         // A second id in the same millisecond continues from the first by a random step, so it
         // rises and is still not to be guessed.
-        *last = if fresh > *last {
-            fresh
-        } else {
-            *last + 1 + u128::from(random >> 24)
-        };
+        *last = if fresh > *last { fresh } else { *last + 1 + u128::from(random >> 24) };
         let mut text = format!("{:024x}", *last);
         text.truncate(24);
         T::from_valid(text)
@@ -203,11 +195,7 @@ impl Ids {
     pub fn next_event(&self) -> EventId {
         let millis = u64::try_from(self.clock.now().as_millis()).unwrap_or(0);
         let random = self.chance.bytes::<10>();
-        EventId(
-            uuid::Builder::from_unix_timestamp_millis(millis, &random)
-                .into_uuid()
-                .to_string(),
-        )
+        EventId(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid().to_string())
     }
 }
 
@@ -217,10 +205,7 @@ mod tests {
     use crate::time::Timestamp;
 
     fn ids() -> Ids {
-        Ids::new(
-            Clock::fixed(Timestamp::from_millis(1_767_182_410_007)),
-            Chance::seeded(1),
-        )
+        Ids::new(Clock::fixed(Timestamp::from_millis(1_767_182_410_007)), Chance::seeded(1))
     }
 
     #[test]
@@ -234,27 +219,14 @@ mod tests {
 
     #[test]
     fn malformed_ids_are_refused() {
-        let bad = [
-            "",
-            "123",
-            "019B7447A117000000000000",
-            "019b7447a11700000000000g",
-        ];
-        assert!(
-            bad.iter()
-                .all(|text| text.parse::<AccountId>() == Err(MalformedId))
-        );
+        let bad = ["", "123", "019B7447A117000000000000", "019b7447a11700000000000g"];
+        assert!(bad.iter().all(|text| text.parse::<AccountId>() == Err(MalformedId)));
         assert!(serde_json::from_str::<AccountId>("\"xyz\"").is_err());
     }
 
     #[test]
     fn event_ids_are_uuids_of_version_7() {
         let event = ids().next_event();
-        assert_eq!(
-            uuid::Uuid::parse_str(event.as_str())
-                .unwrap()
-                .get_version_num(),
-            7
-        );
+        assert_eq!(uuid::Uuid::parse_str(event.as_str()).unwrap().get_version_num(), 7);
     }
 }

@@ -93,9 +93,7 @@ struct MasterKey {
 
 impl std::fmt::Debug for KeyRing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list()
-            .entries(self.keys.iter().map(|key| &key.id))
-            .finish()
+        f.debug_list().entries(self.keys.iter().map(|key| &key.id)).finish()
     }
 }
 
@@ -119,11 +117,7 @@ impl KeyRing {
     /// When there is no key, or one is not 32 bytes in base64.
     pub fn parse(text: &Secret, chance: Chance) -> Result<Self, SealError> {
         let mut keys = Vec::new();
-        let parts = text
-            .expose()
-            .split(',')
-            .map(str::trim)
-            .filter(|part| !part.is_empty());
+        let parts = text.expose().split(',').map(str::trim).filter(|part| !part.is_empty());
         for (index, part) in parts.enumerate() {
             let bytes = STANDARD
                 .decode(part)
@@ -142,11 +136,7 @@ impl KeyRing {
                 signing: derived("posta signing key"),
             });
         }
-        if keys.is_empty() {
-            Err(SealError::NoKey)
-        } else {
-            Ok(Self { keys, chance })
-        }
+        if keys.is_empty() { Err(SealError::NoKey) } else { Ok(Self { keys, chance }) }
     }
 
     /// Makes the text of a new master key.
@@ -187,17 +177,13 @@ impl KeyRing {
             return Err(SealError::Damaged);
         }
         let text = decrypt(&cipher(&data_key), owner, part()?)?;
-        String::from_utf8(text)
-            .map(Secret)
-            .map_err(|_| SealError::Damaged)
+        String::from_utf8(text).map(Secret).map_err(|_| SealError::Damaged)
     }
 
     /// Signs text for `purpose`, so that it can be handed out and known again when it comes back.
     #[must_use]
     pub fn sign(&self, purpose: &str, text: &str) -> String {
-        let mac = mac(&self.keys[0].signing, purpose, text)
-            .finalize()
-            .into_bytes();
+        let mac = mac(&self.keys[0].signing, purpose, text).finalize().into_bytes();
         hex::encode(&mac[..SIGNATURE])
     }
 
@@ -208,24 +194,17 @@ impl KeyRing {
             return false;
         };
         bytes.len() == SIGNATURE
-            && self.keys.iter().any(|key| {
-                mac(&key.signing, purpose, text)
-                    .verify_truncated_left(&bytes)
-                    .is_ok()
-            })
+            && self
+                .keys
+                .iter()
+                .any(|key| mac(&key.signing, purpose, text).verify_truncated_left(&bytes).is_ok())
     }
 
     fn encrypt(&self, cipher: &XChaCha20Poly1305, owner: &str, text: &[u8]) -> String {
         let nonce = self.chance.bytes::<NONCE>();
         let mut bytes = nonce.to_vec();
         let sealed = cipher
-            .encrypt(
-                &XNonce::from(nonce),
-                Payload {
-                    msg: text,
-                    aad: owner.as_bytes(),
-                },
-            )
+            .encrypt(&XNonce::from(nonce), Payload { msg: text, aad: owner.as_bytes() })
             .expect("encrypting into memory cannot fail");
         bytes.extend(sealed);
         URL_SAFE_NO_PAD.encode(bytes)
@@ -237,19 +216,11 @@ fn cipher(key: &[u8]) -> XChaCha20Poly1305 {
 }
 
 fn decrypt(cipher: &XChaCha20Poly1305, owner: &str, text: &str) -> Result<Vec<u8>, SealError> {
-    let bytes = URL_SAFE_NO_PAD
-        .decode(text)
-        .map_err(|_| SealError::Damaged)?;
+    let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| SealError::Damaged)?;
     let (nonce, body) = bytes.split_at_checked(NONCE).ok_or(SealError::Damaged)?;
     let nonce = XNonce::try_from(nonce).map_err(|_| SealError::Damaged)?;
     cipher
-        .decrypt(
-            &nonce,
-            Payload {
-                msg: body,
-                aad: owner.as_bytes(),
-            },
-        )
+        .decrypt(&nonce, Payload { msg: body, aad: owner.as_bytes() })
         .map_err(|_| SealError::Damaged)
 }
 
@@ -266,10 +237,7 @@ mod tests {
     fn what_is_sealed_opens_for_its_owner_only() {
         let ring = ring(&[1]);
         let sealed = ring.seal("accounts/a", &Secret::new("IGAA-token"));
-        assert_eq!(
-            ring.open("accounts/a", &sealed).unwrap().expose(),
-            "IGAA-token"
-        );
+        assert_eq!(ring.open("accounts/a", &sealed).unwrap().expose(), "IGAA-token");
         assert_eq!(ring.open("accounts/b", &sealed), Err(SealError::Damaged));
         assert!(!sealed.0.contains("token"));
     }
@@ -279,10 +247,7 @@ mod tests {
         let sealed = ring(&[1]).seal("x", &Secret::new("s"));
         assert_eq!(ring(&[2, 1]).open("x", &sealed).unwrap().expose(), "s");
         let id = sealed.key_id().unwrap().to_owned();
-        assert_eq!(
-            ring(&[2]).open("x", &sealed),
-            Err(SealError::UnknownKey(id))
-        );
+        assert_eq!(ring(&[2]).open("x", &sealed), Err(SealError::UnknownKey(id)));
     }
 
     #[test]
@@ -293,10 +258,7 @@ mod tests {
             let altered = Sealed(format!("{}{end}", &sealed.0[..sealed.0.len() - 3]));
             assert_eq!(ring.open("x", &altered), Err(SealError::Damaged));
         }
-        assert_eq!(
-            ring.open("x", &Sealed("plain text".into())),
-            Err(SealError::Damaged)
-        );
+        assert_eq!(ring.open("x", &Sealed("plain text".into())), Err(SealError::Damaged));
     }
 
     #[test]

@@ -25,11 +25,7 @@ impl Timestamp {
     #[must_use]
     pub const fn from_seconds_or_millis(number: i64) -> Self {
         // 10^11 seconds lie in the year 5138, 10^11 milliseconds in 1973.
-        if number.unsigned_abs() < 100_000_000_000 {
-            Self(number * 1000)
-        } else {
-            Self(number)
-        }
+        if number.unsigned_abs() < 100_000_000_000 { Self(number * 1000) } else { Self(number) }
     }
 
     /// Returns milliseconds since 1970-01-01 UTC.
@@ -93,9 +89,7 @@ impl Serialize for Timestamp {
 
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -145,11 +139,7 @@ impl Clock {
     }
 
     fn new(fixed: Option<Timestamp>) -> Self {
-        Self(Arc::new(Inner {
-            fixed,
-            offset: AtomicI64::new(0),
-            moved: watch::Sender::new(()),
-        }))
+        Self(Arc::new(Inner { fixed, offset: AtomicI64::new(0), moved: watch::Sender::new(()) }))
     }
 
     /// Returns the current time.
@@ -200,10 +190,7 @@ impl Clock {
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the one place that reads the wall clock"
-)]
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the wall clock")]
 fn wall() -> Timestamp {
     let since_epoch = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
@@ -211,10 +198,7 @@ fn wall() -> Timestamp {
     Timestamp(millis(since_epoch))
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the one place that sleeps"
-)]
+#[expect(clippy::disallowed_methods, reason = "this is the one place that sleeps")]
 async fn real_sleep(duration: Duration) {
     tokio::time::sleep(duration).await;
 }
@@ -227,30 +211,16 @@ mod tests {
     fn json_form_is_rfc3339_with_three_decimals() {
         let time = Timestamp::from_millis(1_767_182_410_007);
         assert_eq!(time.to_string(), "2025-12-31T12:00:10.007Z");
-        assert_eq!(
-            serde_json::to_string(&time).unwrap(),
-            "\"2025-12-31T12:00:10.007Z\""
-        );
-        assert_eq!(
-            "2025-12-31T13:00:10.007+01:00"
-                .parse::<Timestamp>()
-                .unwrap(),
-            time
-        );
-        assert_eq!(
-            Timestamp::from_millis(0).to_string(),
-            "1970-01-01T00:00:00.000Z"
-        );
+        assert_eq!(serde_json::to_string(&time).unwrap(), "\"2025-12-31T12:00:10.007Z\"");
+        assert_eq!("2025-12-31T13:00:10.007+01:00".parse::<Timestamp>().unwrap(), time);
+        assert_eq!(Timestamp::from_millis(0).to_string(), "1970-01-01T00:00:00.000Z");
     }
 
     #[test]
     fn seconds_and_milliseconds_are_told_apart() {
         let expected = Timestamp::from_millis(1_767_182_410_000);
         assert_eq!(Timestamp::from_seconds_or_millis(1_767_182_410), expected);
-        assert_eq!(
-            Timestamp::from_seconds_or_millis(1_767_182_410_000),
-            expected
-        );
+        assert_eq!(Timestamp::from_seconds_or_millis(1_767_182_410_000), expected);
     }
 
     #[tokio::test]
@@ -269,19 +239,13 @@ mod tests {
             clock.advance(Duration::from_hours(2));
         };
         let (woke_at, ()) = tokio::join!(sleeper, mover);
-        assert_eq!(
-            woke_at,
-            Timestamp::from_millis(1_000).plus(Duration::from_hours(25))
-        );
+        assert_eq!(woke_at, Timestamp::from_millis(1_000).plus(Duration::from_hours(25)));
     }
 
     #[tokio::test]
     async fn a_timeout_gives_up_on_the_clock() {
         let clock = Clock::fixed(Timestamp::from_millis(0));
-        assert_eq!(
-            clock.timeout(Duration::from_secs(1), async { 5 }).await,
-            Some(5)
-        );
+        assert_eq!(clock.timeout(Duration::from_secs(1), async { 5 }).await, Some(5));
         let never = clock.timeout(Duration::from_secs(1), std::future::pending::<()>());
         let (output, ()) = tokio::join!(never, async { clock.advance(Duration::from_secs(1)) });
         assert_eq!(output, None);

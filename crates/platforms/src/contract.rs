@@ -9,13 +9,13 @@ use http::HeaderMap;
 use posta_core::capability::{Capability, Limits};
 use posta_core::event::Event;
 use posta_core::failure::ConnectorError;
-use posta_core::id::{RemoteAccount, RemotePerson};
+use posta_core::id::RemotePerson;
 use posta_core::message::{Outgoing, Sent};
 use posta_core::secret::Secret;
-use posta_core::time::Timestamp;
 use url::Url;
 
 use crate::cx::Cx;
+pub use crate::grant::{Grant, Identity, Token};
 use crate::sandbox::Face;
 
 /// The answer of a call to a platform.
@@ -71,10 +71,7 @@ pub fn capabilities(platform: &dyn Platform) -> Vec<Capability> {
         (Capability::Messages, platform.messages().is_some()),
         (Capability::Receipts, platform.receipts().is_some()),
     ];
-    families
-        .into_iter()
-        .filter_map(|(family, has)| has.then_some(family))
-        .collect()
+    families.into_iter().filter_map(|(family, has)| has.then_some(family)).collect()
 }
 
 /// Connecting an account by OAuth and keeping its grant alive.
@@ -112,49 +109,6 @@ pub struct Ask<'a> {
     pub state: &'a str,
     /// Whether to show the login form even to a logged-in person.
     pub force_login: bool,
-}
-
-/// What a successful connection gives us.
-#[derive(Clone, Debug)]
-pub struct Grant {
-    /// The token and how long it lives.
-    pub token: Token,
-    /// The account it is for.
-    pub identity: Identity,
-    /// The scopes that were granted; `None` when the platform does not say.
-    pub scopes: Option<BTreeSet<String>>,
-}
-
-/// An access token.
-#[derive(Clone, Debug)]
-pub struct Token {
-    /// The token itself.
-    pub secret: Secret,
-    /// When it dies; `None` when it does not.
-    pub expires_at: Option<Timestamp>,
-}
-
-/// Who an account is on its platform.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Identity {
-    /// The id that webhooks and send calls carry.
-    pub account: RemoteAccount,
-    /// The id by which the platform knows the account towards this app, where it differs.
-    pub app_scoped: Option<String>,
-    /// The handle, without `@`.
-    pub username: String,
-    /// The name for people.
-    pub display_name: Option<String>,
-    /// A picture, usually for a limited time.
-    pub picture: Option<String>,
-    /// The public page.
-    pub profile_url: Option<String>,
-    /// How many people follow it.
-    pub followers: Option<i64>,
-    /// The platform's word for the kind of account.
-    pub kind: Option<String>,
-    /// What else the unified API shows of accounts on this platform, under its names there.
-    pub metadata: serde_json::Value,
 }
 
 /// Receiving webhooks. `verify` and `parse` are pure; neither waits for anything.

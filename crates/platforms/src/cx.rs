@@ -75,10 +75,7 @@ impl Site {
         version: Option<&str>,
     ) -> Result<Self, String> {
         let defaults = platform.urls().iter().map(|(role, text)| {
-            (
-                (*role).to_owned(),
-                text.parse().expect("a platform's own URLs are well formed"),
-            )
+            ((*role).to_owned(), text.parse().expect("a platform's own URLs are well formed"))
         });
         let mut all: BTreeMap<String, Url> = defaults.collect();
         for (role, url) in urls {
@@ -100,11 +97,7 @@ impl Site {
     /// When the connector asks for a role that it does not list in [`Platform::urls`].
     #[must_use]
     pub fn url(&self, role: &str, segments: &[&str]) -> Url {
-        let mut url = self
-            .urls
-            .get(role)
-            .expect("a connector uses only roles it lists")
-            .clone();
+        let mut url = self.urls.get(role).expect("a connector uses only roles it lists").clone();
         url.path_segments_mut()
             .expect("base URLs are http or https")
             .pop_if_empty()

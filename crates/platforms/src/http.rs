@@ -83,37 +83,21 @@ impl Recorder {
     /// Returns the requests so far: method, path with query, headers of interest, blank line, body.
     #[must_use]
     pub fn requests(&self) -> Vec<String> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn record(&self, request: &reqwest::Request) {
         let url = request.url();
-        let query = url
-            .query()
-            .map(|query| format!("?{query}"))
-            .unwrap_or_default();
+        let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
         let mut text = format!("{} {}{query}\n", request.method(), url.path());
         for name in ["authorization", "content-type"] {
-            if let Some(value) = request
-                .headers()
-                .get(name)
-                .and_then(|value| value.to_str().ok())
-            {
+            if let Some(value) = request.headers().get(name).and_then(|value| value.to_str().ok()) {
                 text.push_str(&format!("{name}: {value}\n"));
             }
         }
-        let body = request
-            .body()
-            .and_then(reqwest::Body::as_bytes)
-            .unwrap_or_default();
+        let body = request.body().and_then(reqwest::Body::as_bytes).unwrap_or_default();
         text.push_str(&format!("\n{}", String::from_utf8_lossy(body)));
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(text);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(text);
     }
 }
 
@@ -130,23 +114,14 @@ impl Http {
     /// When the system's TLS roots cannot be read, which is a broken installation.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            client: build(),
-            recorder: None,
-        }
+        Self { client: build(), recorder: None }
     }
 
     /// Makes a client that also remembers every request, for tests.
     #[must_use]
     pub fn recording() -> (Self, Recorder) {
         let recorder = Recorder::default();
-        (
-            Self {
-                client: build(),
-                recorder: Some(recorder.clone()),
-            },
-            recorder,
-        )
+        (Self { client: build(), recorder: Some(recorder.clone()) }, recorder)
     }
 
     /// Starts a GET request.
@@ -191,26 +166,15 @@ impl Http {
                 break;
             }
         }
-        Ok(Reply {
-            status,
-            headers,
-            body,
-        })
+        Ok(Reply { status, headers, body })
     }
 }
 
 fn no_reply(error: &reqwest::Error) -> NoReply {
-    if error.is_connect() || error.is_builder() {
-        NoReply::NotSent
-    } else {
-        NoReply::Unanswered
-    }
+    if error.is_connect() || error.is_builder() { NoReply::NotSent } else { NoReply::Unanswered }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the one place that builds a client"
-)]
+#[expect(clippy::disallowed_methods, reason = "this is the one place that builds a client")]
 fn build() -> reqwest::Client {
     reqwest::Client::builder()
         .user_agent(concat!("Posta/", env!("CARGO_PKG_VERSION")))

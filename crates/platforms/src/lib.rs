@@ -4,6 +4,7 @@
 
 pub mod contract;
 pub mod cx;
+mod grant;
 pub mod http;
 pub mod sandbox;
 mod sign;

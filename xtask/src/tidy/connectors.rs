@@ -7,9 +7,7 @@ use crate::tree::Tree;
 const HOME: &str = "crates/platforms/src/";
 
 /// The files of a connector; each may also be a folder once it is too long for one file.
-const PARTS: [&str; 7] = [
-    "mod", "auth", "send", "receive", "publish", "errors", "sandbox",
-];
+const PARTS: [&str; 7] = ["mod", "auth", "send", "receive", "publish", "errors", "sandbox"];
 
 pub(super) fn platforms_are_named_only_in_their_folders(tree: &Tree) -> Vec<Problem> {
     let mut problems = Vec::new();
@@ -61,9 +59,7 @@ pub(super) fn folders_hold_only_known_names(tree: &Tree) -> Vec<Problem> {
         }
         // A skeleton has nothing to tell yet.
         let can_do = |part: &str| tree.has(&format!("{folder}{part}.rs"));
-        let is_skeleton = !["auth", "send", "receive", "publish"]
-            .into_iter()
-            .any(can_do);
+        let is_skeleton = !["auth", "send", "receive", "publish"].into_iter().any(can_do);
         if !is_skeleton && !tree.has(&format!("{folder}README.md")) {
             let says = "has no README.md; say what the platform allows, with sources and dates";
             problems.push(Problem::new(&format!("{folder}mod.rs"), 1, says));

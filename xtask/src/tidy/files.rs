@@ -7,18 +7,13 @@ use crate::tree::Tree;
 const LINES: usize = 400;
 
 /// Where the limit is another one, and why.
-const OTHER_LINES: &[(&str, usize, &str)] = &[(
-    "crates/platforms/src/contract.rs",
-    200,
-    "every connector has to be read against it",
-)];
+const OTHER_LINES: &[(&str, usize, &str)] =
+    &[("crates/platforms/src/contract.rs", 200, "every connector has to be read against it")];
 
 pub(super) fn every_file_opens_with_a_sentence(tree: &Tree) -> Vec<Problem> {
     let closed = tree.sources().iter().filter(|source| {
         let first = source.text.lines().next().unwrap_or_default();
-        first
-            .strip_prefix("//!")
-            .is_none_or(|rest| rest.trim().is_empty())
+        first.strip_prefix("//!").is_none_or(|rest| rest.trim().is_empty())
     });
     closed
         .map(|source| {
@@ -32,9 +27,8 @@ pub(super) fn no_file_is_too_long(tree: &Tree) -> Vec<Problem> {
     let code = tree.sources().iter().filter(|source| !source.is_test());
     code.filter_map(|source| {
         let other = OTHER_LINES.iter().find(|(path, ..)| *path == source.path);
-        let (limit, why) = other.map_or((LINES, "it has to be read at a sitting"), |row| {
-            (row.1, row.2)
-        });
+        let (limit, why) =
+            other.map_or((LINES, "it has to be read at a sitting"), |row| (row.1, row.2));
         let lines = source.production_lines();
         (lines > limit).then(|| {
             let says = format!(
@@ -54,10 +48,8 @@ mod tests {
     #[test]
     fn a_file_without_an_opening_sentence_is_found() {
         let check = every_file_opens_with_a_sentence;
-        let good = [
-            ("crates/core/src/a.rs", "//! A.\n"),
-            ("crates/core/fixtures/b.rs", "fn b() {}\n"),
-        ];
+        let good =
+            [("crates/core/src/a.rs", "//! A.\n"), ("crates/core/fixtures/b.rs", "fn b() {}\n")];
         assert!(said(check, &good).is_empty());
         let start = "xtask/src/a.rs:1: open the file";
         assert_says(check, &[("xtask/src/a.rs", "fn a() {}\n")], start);

@@ -17,9 +17,7 @@ const EDGES: &[(&str, &[&str])] = &[
 pub(super) fn crates_depend_only_as_agreed(tree: &Tree) -> Vec<Problem> {
     let ours = tree.below("crates/").chain(tree.below("xtask/"));
     let manifests = ours.filter(|(path, _)| path.ends_with("/Cargo.toml"));
-    manifests
-        .flat_map(|(path, text)| check_manifest(path, text))
-        .collect()
+    manifests.flat_map(|(path, text)| check_manifest(path, text)).collect()
 }
 
 fn check_manifest(path: &str, text: &str) -> Vec<Problem> {
@@ -28,19 +26,14 @@ fn check_manifest(path: &str, text: &str) -> Vec<Problem> {
         Err(error) => return vec![Problem::new(path, 1, format!("cannot be read: {error}"))],
     };
     let package = manifest.get("package").and_then(Value::as_table);
-    let name = package
-        .and_then(|package| package.get("name"))
-        .and_then(Value::as_str)
-        .unwrap_or_default();
+    let name =
+        package.and_then(|package| package.get("name")).and_then(Value::as_str).unwrap_or_default();
     let Some((_, allowed)) = EDGES.iter().find(|(known, _)| *known == name) else {
         let says = format!("`{name}` is a new crate; write the ADR, then add it to EDGES in xtask");
         return vec![Problem::new(path, 1, says)];
     };
     let targets = manifest.get("target").and_then(Value::as_table);
-    let per_target = targets
-        .into_iter()
-        .flat_map(Table::values)
-        .filter_map(Value::as_table);
+    let per_target = targets.into_iter().flat_map(Table::values).filter_map(Value::as_table);
     let mut found = dependencies(&manifest);
     found.extend(per_target.flat_map(dependencies));
     let is_ours = |name: &String| EDGES.iter().any(|(known, _)| known == name);

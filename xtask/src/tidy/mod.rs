@@ -20,11 +20,7 @@ pub(crate) struct Problem {
 
 impl Problem {
     fn new(path: &str, line: usize, says: impl Into<String>) -> Self {
-        Self {
-            path: path.to_owned(),
-            line,
-            says: says.into(),
-        }
+        Self { path: path.to_owned(), line, says: says.into() }
     }
 }
 

@@ -27,10 +27,7 @@ pub(super) fn migrations_come_in_pairs(tree: &Tree) -> Vec<Problem> {
         ours.filter_map(|path| path.rsplit('/').next()).collect()
     };
     let (sqlite, postgres) = (of("sqlite/"), of("postgres/"));
-    let sides = [
-        ("sqlite", "postgres", &sqlite),
-        ("postgres", "sqlite", &postgres),
-    ];
+    let sides = [("sqlite", "postgres", &sqlite), ("postgres", "sqlite", &postgres)];
     let mut problems = Vec::new();
     for (has, lacks, names) in sides {
         let other = if has == "sqlite" { &postgres } else { &sqlite };

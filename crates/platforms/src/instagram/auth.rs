@@ -61,20 +61,12 @@ impl Auth for Instagram {
         Box::pin(async move {
             let short = redeem(cx, code, redirect).await?;
             let token = prolong(cx, &short.token).await.map_err(|error| {
-                spent(
-                    error,
-                    Code::TokenExchangeFailed,
-                    "prolong its token for 60 days",
-                )
+                spent(error, Code::TokenExchangeFailed, "prolong its token for 60 days")
             })?;
             let me = me(cx, &token.secret).await;
             let me =
                 me.map_err(|error| spent(error, Code::ConnectionFailed, "read the account"))?;
-            Ok(Grant {
-                identity: identity(&me, short.user)?,
-                token,
-                scopes: short.scopes,
-            })
+            Ok(Grant { identity: identity(&me, short.user)?, token, scopes: short.scopes })
         })
     }
 
@@ -139,10 +131,7 @@ fn permissions(value: Option<&Value>) -> Option<BTreeSet<String>> {
         Value::String(text) => text.split([',', ' ']).collect(),
         _ => return None,
     };
-    let names = names
-        .into_iter()
-        .map(str::trim)
-        .filter(|name| !name.is_empty());
+    let names = names.into_iter().map(str::trim).filter(|name| !name.is_empty());
     Some(names.map(str::to_owned).collect())
 }
 
@@ -162,10 +151,7 @@ async fn lasting(cx: &Cx<'_>, url: Url, query: &[(&str, &str)]) -> Result<Token,
     let answer = answer.map_err(|failed| errors::judge(failed, Call::Repeatable, now))?;
     let token = text(&answer, "access_token");
     let token = token.ok_or_else(|| unreadable("the answer carries no token"))?;
-    Ok(Token {
-        secret: Secret::new(token),
-        expires_at: Some(expiry(&answer, now)),
-    })
+    Ok(Token { secret: Secret::new(token), expires_at: Some(expiry(&answer, now)) })
 }
 
 fn expiry(answer: &Value, now: Timestamp) -> Timestamp {
@@ -215,16 +201,12 @@ fn identity(me: &Value, user: Option<String>) -> Result<Identity, ConnectorError
 }
 
 fn is_professional(kind: &str) -> bool {
-    ["business", "media_creator", "creator"]
-        .iter()
-        .any(|known| kind.eq_ignore_ascii_case(known))
+    ["business", "media_creator", "creator"].iter().any(|known| kind.eq_ignore_ascii_case(known))
 }
 
 fn profile_url(username: &str) -> Option<String> {
     let is_handle = !username.is_empty()
-        && username
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_'));
+        && username.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_'));
     is_handle.then(|| format!("https://www.instagram.com/{username}/"))
 }
 
@@ -241,10 +223,7 @@ fn spent(error: ConnectorError, code: Code, what: &str) -> ConnectorError {
     ConnectorError {
         code,
         retry: Retry::Permanent,
-        message: format!(
-            "The code is spent, but Posta could not {what}: {}",
-            error.message
-        ),
+        message: format!("The code is spent, but Posta could not {what}: {}", error.message),
         remedy: Some("Start the connection again; the code cannot be used twice."),
         details: Some(json!({ "codeSpent": true })),
         ..error

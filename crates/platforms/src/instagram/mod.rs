@@ -19,10 +19,7 @@ use crate::sandbox::Face;
 pub(crate) struct Instagram;
 
 static LIMITS: Limits = Limits {
-    text: TextLimit {
-        max: 1000,
-        unit: TextUnit::Bytes,
-    },
+    text: TextLimit { max: 1000, unit: TextUnit::Bytes },
     reply_window: Some(ReplyWindow {
         standard: Duration::from_hours(24),
         human_agent: Some(Duration::from_hours(7 * 24)),

@@ -58,9 +58,7 @@ struct Body<'a> {
 impl<'a> Request<'a> {
     fn to(person: &'a RemotePerson) -> Self {
         Self {
-            recipient: Recipient {
-                id: person.as_str(),
-            },
+            recipient: Recipient { id: person.as_str() },
             message: None,
             sender_action: None,
             messaging_type: None,
@@ -76,23 +74,15 @@ impl<'a> Request<'a> {
             Some(Tag::HumanAgent) => (Some("MESSAGE_TAG"), Some("HUMAN_AGENT")),
             None => (None, None),
         };
-        Self {
-            message: Some(Body { text }),
-            messaging_type,
-            tag,
-            ..Self::to(&message.to)
-        }
+        Self { message: Some(Body { text }), messaging_type, tag, ..Self::to(&message.to) }
     }
 }
 
 async fn post(cx: &Cx<'_>, request: &Request<'_>, call: Call) -> Result<Value, ConnectorError> {
     let account = cx.account()?;
     let path = [cx.site.version(), account.id.as_str(), "messages"];
-    let request = cx
-        .http
-        .post(cx.site.url("graph", &path))
-        .bearer_auth(account.token.expose())
-        .json(request);
+    let request =
+        cx.http.post(cx.site.url("graph", &path)).bearer_auth(account.token.expose()).json(request);
     let answer = graph::call(cx, request).await;
     answer.map_err(|failed| errors::judge(failed, call, cx.clock.now()))
 }
@@ -115,9 +105,6 @@ async fn act(
     person: &RemotePerson,
     action: &'static str,
 ) -> Result<(), ConnectorError> {
-    let request = Request {
-        sender_action: Some(action),
-        ..Request::to(person)
-    };
+    let request = Request { sender_action: Some(action), ..Request::to(person) };
     post(cx, &request, Call::Repeatable).await.map(drop)
 }

@@ -53,21 +53,14 @@ struct Stage {
 type Answers = Arc<BTreeMap<&'static str, (u16, String)>>;
 
 async fn answer(State(answers): State<Answers>, uri: OriginalUri) -> (http::StatusCode, String) {
-    let (status, body) = answers
-        .get(uri.path())
-        .cloned()
-        .unwrap_or((404, String::new()));
+    let (status, body) = answers.get(uri.path()).cloned().unwrap_or((404, String::new()));
     (http::StatusCode::from_u16(status).unwrap(), body)
 }
 
 impl Stage {
     async fn with(answers: &[(&'static str, u16, &str)]) -> Self {
-        let answers = answers
-            .iter()
-            .map(|&(path, status, body)| (path, (status, body.to_owned())));
-        let router = Router::new()
-            .fallback(answer)
-            .with_state(Arc::new(answers.collect()));
+        let answers = answers.iter().map(|&(path, status, body)| (path, (status, body.to_owned())));
+        let router = Router::new().fallback(answer).with_state(Arc::new(answers.collect()));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let root = format!("http://{}", listener.local_addr().unwrap());
         TaskTracker::new().spawn(async move { axum::serve(listener, router).await });
@@ -106,10 +99,7 @@ impl Stage {
     }
 
     async fn connect(&self, code: &str) -> Result<Grant, ConnectorError> {
-        let cx = Cx {
-            account: None,
-            ..self.cx()
-        };
+        let cx = Cx { account: None, ..self.cx() };
         Instagram.finish(&cx, code, &redirect()).await
     }
 
@@ -119,9 +109,7 @@ impl Stage {
 }
 
 fn redirect() -> Url {
-    "https://posta.example/connect/instagram/callback"
-        .parse()
-        .unwrap()
+    "https://posta.example/connect/instagram/callback".parse().unwrap()
 }
 
 fn outgoing(text: &str, tag: Option<Tag>) -> Outgoing {
@@ -146,12 +134,7 @@ fn the_authorize_url_asks_for_what_it_is_told() {
     let scopes: Vec<_> = areas.iter().flat_map(|area| area.scopes.to_vec()).collect();
     let url = |force_login| {
         let redirect = redirect();
-        let ask = Ask {
-            scopes: &scopes,
-            redirect: &redirect,
-            state: "st&te",
-            force_login,
-        };
+        let ask = Ask { scopes: &scopes, redirect: &redirect, state: "st&te", force_login };
         Instagram.start(&stage.cx(), &ask).to_string()
     };
     insta::assert_snapshot!("authorize", url(false));
@@ -163,12 +146,8 @@ fn the_authorize_url_asks_for_what_it_is_told() {
 #[case::printed(SHORT_PAGE, format!("{{\"data\":[{ACCOUNT}]}}"))]
 #[tokio::test]
 async fn a_code_becomes_a_lasting_grant(#[case] short: &str, #[case] me: String) {
-    let stage = Stage::with(&[
-        (EXCHANGE, 200, short),
-        (LONG, 200, LONG_TOKEN),
-        (ME, 200, &me),
-    ])
-    .await;
+    let stage =
+        Stage::with(&[(EXCHANGE, 200, short), (LONG, 200, LONG_TOKEN), (ME, 200, &me)]).await;
     let grant = stage.connect("AQD-code#_").await.unwrap();
     insta::assert_snapshot!("connect", stage.requests());
     insta::assert_debug_snapshot!("grant", grant);
@@ -179,26 +158,13 @@ async fn a_code_becomes_a_lasting_grant(#[case] short: &str, #[case] me: String)
 async fn an_answer_may_lack_what_is_not_needed() {
     let short = r#"{"access_token":"s","user_id":18446744073709551615}"#;
     let me = r#"{"user_id":17841499900000001,"username":"x","account_type":"Media_Creator"}"#;
-    let answers = [
-        (EXCHANGE, 200, short),
-        (LONG, 200, r#"{"access_token":"l"}"#),
-        (ME, 200, me),
-    ];
+    let answers = [(EXCHANGE, 200, short), (LONG, 200, r#"{"access_token":"l"}"#), (ME, 200, me)];
     let stage = Stage::with(&answers).await;
     let grant = stage.connect("c").await.unwrap();
     assert_eq!(grant.scopes, None);
     assert_eq!(grant.identity.account.as_str(), "17841499900000001");
-    assert_eq!(
-        grant.identity.app_scoped.as_deref(),
-        Some("18446744073709551615")
-    );
-    let days = grant
-        .token
-        .expires_at
-        .unwrap()
-        .since(stage.clock.now())
-        .as_secs()
-        / 86400;
+    assert_eq!(grant.identity.app_scoped.as_deref(), Some("18446744073709551615"));
+    let days = grant.token.expires_at.unwrap().since(stage.clock.now()).as_secs() / 86400;
     assert_eq!(days, 60);
 }
 
@@ -218,18 +184,10 @@ async fn a_failed_connection_says_how_far_it_came(
     #[case] code: Code,
     #[case] is_spent: bool,
 ) {
-    let answers = [
-        (EXCHANGE, exchange.0, exchange.1),
-        (LONG, long.0, long.1),
-        (ME, me.0, me.1),
-    ];
+    let answers = [(EXCHANGE, exchange.0, exchange.1), (LONG, long.0, long.1), (ME, me.0, me.1)];
     let error = Stage::with(&answers).await.connect("c").await.unwrap_err();
     assert_eq!((error.code, error.retry), (code, Retry::Permanent));
-    assert_eq!(
-        error.message.contains("The code is spent"),
-        is_spent,
-        "{error}"
-    );
+    assert_eq!(error.message.contains("The code is spent"), is_spent, "{error}");
     let details = is_spent.then(|| json!({"codeSpent": true}));
     assert!(details.is_none() || error.details == details);
 }
@@ -237,14 +195,8 @@ async fn a_failed_connection_says_how_far_it_came(
 #[tokio::test]
 async fn a_connection_can_be_tried_again_if_instagram_was_never_reached() {
     // Port 9 of the loopback address, where nothing listens.
-    let error = Stage::at("http://127.0.0.1:9")
-        .connect("c")
-        .await
-        .unwrap_err();
-    assert_eq!(
-        (error.code, error.retry),
-        (Code::TokenExchangeFailed, Retry::Transient)
-    );
+    let error = Stage::at("http://127.0.0.1:9").connect("c").await.unwrap_err();
+    assert_eq!((error.code, error.retry), (Code::TokenExchangeFailed, Retry::Transient));
 }
 
 #[tokio::test]
@@ -269,10 +221,7 @@ async fn an_account_is_subscribed_to_its_events() {
     let refusal = json!({"error": {"code": 100, "message": words}}).to_string();
     let stage = Stage::with(&[(SUBSCRIBED, 400, &refusal)]).await;
     let error = Instagram.subscribe(&stage.cx(), None).await.unwrap_err();
-    assert_eq!(
-        (error.code, error.retry),
-        (Code::PlatformRefused, Retry::Permanent)
-    );
+    assert_eq!((error.code, error.retry), (Code::PlatformRefused, Retry::Permanent));
     assert!(error.message.ends_with(words), "{error}");
     assert!(error.remedy.unwrap().contains("webhook field"));
 }
@@ -281,10 +230,7 @@ async fn an_account_is_subscribed_to_its_events() {
 async fn messages_and_receipts_are_requests_to_one_path() {
     let stage = Stage::with(&[(MESSAGES, 200, SENT)]).await;
     let cx = stage.cx();
-    let sent = Instagram
-        .send(&cx, &outgoing("Grüße 👋", None))
-        .await
-        .unwrap();
+    let sent = Instagram.send(&cx, &outgoing("Grüße 👋", None)).await.unwrap();
     assert_eq!(sent.message.as_str(), "mid-1");
     assert_eq!(sent.recipient, Some(RemotePerson::new("1099900000000101")));
     let tagged = outgoing("By hand", Some(Tag::HumanAgent));
@@ -319,27 +265,15 @@ async fn a_failed_send_has_its_class(
     #[case] retry: Retry,
 ) {
     let stage = Stage::with(&[(MESSAGES, status, body)]).await;
-    let error = Instagram
-        .send(&stage.cx(), &outgoing("hi", None))
-        .await
-        .unwrap_err();
+    let error = Instagram.send(&stage.cx(), &outgoing("hi", None)).await.unwrap_err();
     assert_eq!((error.code, error.retry), (code, retry));
 }
 
 #[tokio::test]
 async fn a_call_without_an_account_is_our_own_mistake() {
     let stage = Stage::at("http://127.0.0.1:9");
-    let cx = Cx {
-        account: None,
-        ..stage.cx()
-    };
-    let error = Instagram
-        .send(&cx, &outgoing("hi", None))
-        .await
-        .unwrap_err();
-    assert_eq!(
-        (error.code, error.retry),
-        (Code::ApiError, Retry::Permanent)
-    );
+    let cx = Cx { account: None, ..stage.cx() };
+    let error = Instagram.send(&cx, &outgoing("hi", None)).await.unwrap_err();
+    assert_eq!((error.code, error.retry), (Code::ApiError, Retry::Permanent));
     assert!(stage.recorder.requests().is_empty());
 }

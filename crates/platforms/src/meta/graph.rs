@@ -93,10 +93,7 @@ mod tests {
             )
         };
         assert_eq!(regain(&use_of("19")), Some(Duration::from_mins(19)));
-        assert_eq!(
-            regain(&use_of("99999999999999999")),
-            Some(Duration::from_hours(24))
-        );
+        assert_eq!(regain(&use_of("99999999999999999")), Some(Duration::from_hours(24)));
         assert_eq!(regain("not json"), None);
         assert_eq!(time_to_regain_access(&HeaderMap::new()), None);
     }

@@ -48,9 +48,7 @@ pub(crate) fn signers(headers: &HeaderMap, body: &[u8], secrets: &[Secret]) -> V
         !secret.is_empty() && hmac_sha256_matches(secret, body, &signature)
     };
     let indexed = secrets.iter().enumerate();
-    indexed
-        .filter_map(|(index, secret)| signed(secret).then_some(index))
-        .collect()
+    indexed.filter_map(|(index, secret)| signed(secret).then_some(index)).collect()
 }
 
 #[cfg(test)]
@@ -64,24 +62,14 @@ mod tests {
             pair("hub.verify_token", token),
             pair("hub.challenge", challenge),
         ];
-        self::challenge(
-            &query,
-            &[Secret::new(""), Secret::new("old"), Secret::new("new")],
-        )
+        self::challenge(&query, &[Secret::new(""), Secret::new("old"), Secret::new("new")])
     }
 
     #[test]
     fn a_challenge_is_answered_only_to_who_knows_a_token() {
-        assert_eq!(
-            ask("subscribe", "old", "1158201444").as_deref(),
-            Some("1158201444")
-        );
+        assert_eq!(ask("subscribe", "old", "1158201444").as_deref(), Some("1158201444"));
         assert_eq!(ask("subscribe", "new", "a-B_9").as_deref(), Some("a-B_9"));
-        for (mode, token) in [
-            ("subscribe", "ne"),
-            ("subscribe", ""),
-            ("unsubscribe", "new"),
-        ] {
+        for (mode, token) in [("subscribe", "ne"), ("subscribe", ""), ("unsubscribe", "new")] {
             assert_eq!(ask(mode, token, "1"), None, "{mode} {token}");
         }
         assert_eq!(challenge(&[], &[Secret::new("new")]), None);
@@ -101,13 +89,7 @@ mod tests {
         // HMAC-SHA256 of nothing under an empty key, which anybody can compute.
         let public = "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad";
         let secrets = [Secret::new("")];
-        for value in [
-            &format!("sha256={public}"),
-            public,
-            "sha256=",
-            "sha256=zz",
-            "sha1=00",
-        ] {
+        for value in [&format!("sha256={public}"), public, "sha256=", "sha256=zz", "sha1=00"] {
             let headers = HeaderMap::from_iter([(
                 http::HeaderName::from_static("x-hub-signature-256"),
                 value.parse().unwrap(),

@@ -118,10 +118,7 @@ struct Mail {
 
 impl Outbox {
     pub(crate) fn new() -> Self {
-        Self {
-            mail: Mutex::default(),
-            changed: watch::Sender::new(()),
-        }
+        Self { mail: Mutex::default(), changed: watch::Sender::new(()) }
     }
 
     fn mail(&self) -> MutexGuard<'_, Mail> {
@@ -216,10 +213,7 @@ impl Outbox {
             if is_due && !busy.contains(&delivery.url) {
                 delivery.status = Status::Sending;
                 delivery.next_attempt_at = None;
-                lanes
-                    .entry(delivery.url.clone())
-                    .or_default()
-                    .push(delivery.clone());
+                lanes.entry(delivery.url.clone()).or_default().push(delivery.clone());
             }
         }
         lanes.into_values().collect()
@@ -229,10 +223,7 @@ impl Outbox {
     fn next_due(&self) -> Option<Timestamp> {
         let mail = self.mail();
         let busy = mail.busy();
-        let idle = mail
-            .deliveries
-            .iter()
-            .filter(|delivery| !busy.contains(&delivery.url));
+        let idle = mail.deliveries.iter().filter(|delivery| !busy.contains(&delivery.url));
         idle.filter_map(|delivery| delivery.next_attempt_at).min()
     }
 
@@ -250,10 +241,7 @@ impl Outbox {
 
 impl Mail {
     fn busy(&self) -> BTreeSet<Url> {
-        let sending = self
-            .deliveries
-            .iter()
-            .filter(|delivery| delivery.status == Status::Sending);
+        let sending = self.deliveries.iter().filter(|delivery| delivery.status == Status::Sending);
         sending.map(|delivery| delivery.url.clone()).collect()
     }
 }
@@ -313,8 +301,7 @@ impl Sandbox {
         };
         let now = self.clock().now();
         let packed = face.pack(app, entries, now);
-        self.outbox()
-            .push(platform, app, webhook.callback_url.clone(), packed, now);
+        self.outbox().push(platform, app, webhook.callback_url.clone(), packed, now);
     }
 
     async fn attempt_all(&self, lane: Vec<Delivery>) {
@@ -333,10 +320,7 @@ impl Sandbox {
         for (name, value) in &delivery.headers {
             request = request.header(*name, value);
         }
-        let reply = self
-            .http()
-            .send_bounded(request.body(delivery.body.clone()), 4096)
-            .await;
+        let reply = self.http().send_bounded(request.body(delivery.body.clone()), 4096).await;
         let answer = reply.ok().map(|reply| reply.status.as_u16());
         self.outbox().record(delivery.id, Attempt { at, answer });
     }

@@ -53,14 +53,8 @@ pub(crate) fn signatures(secret: &str, body: &[u8]) -> Vec<(&'static str, String
     let mut sha256 = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("any length will do");
     sha256.update(body);
     vec![
-        (
-            "x-hub-signature",
-            format!("sha1={}", hex::encode(sha1.finalize().into_bytes())),
-        ),
-        (
-            "x-hub-signature-256",
-            format!("sha256={}", hex::encode(sha256.finalize().into_bytes())),
-        ),
+        ("x-hub-signature", format!("sha1={}", hex::encode(sha1.finalize().into_bytes()))),
+        ("x-hub-signature-256", format!("sha256={}", hex::encode(sha256.finalize().into_bytes()))),
     ]
 }
 

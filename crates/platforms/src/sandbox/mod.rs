@@ -223,9 +223,7 @@ impl Hosts {
         for platform in crate::ALL {
             let pretended = platform.sandbox().urls(root);
             for (role, real) in platform.urls() {
-                let host = Url::parse(real)
-                    .ok()
-                    .and_then(|url| url.host_str().map(str::to_owned));
+                let host = Url::parse(real).ok().and_then(|url| url.host_str().map(str::to_owned));
                 if let (Some(host), Some(url)) = (host, pretended.get(*role)) {
                     hosts.insert(host, url.path().to_owned());
                 }
@@ -237,17 +235,9 @@ impl Hosts {
 
 /// Sends a request for a real host to the path where that host is pretended.
 async fn by_host(State(hosts): State<Hosts>, mut request: Request, next: Next) -> Response {
-    let host = request
-        .headers()
-        .get("host")
-        .and_then(|host| host.to_str().ok());
-    let name = host
-        .and_then(|host| host.split(':').next())
-        .unwrap_or_default();
-    let path = request
-        .uri()
-        .path_and_query()
-        .map_or("/", PathAndQuery::as_str);
+    let host = request.headers().get("host").and_then(|host| host.to_str().ok());
+    let name = host.and_then(|host| host.split(':').next()).unwrap_or_default();
+    let path = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
     let moved = hosts.0.get(name).map(|prefix| format!("{prefix}{path}"));
     if let Some(uri) = moved.and_then(|moved| moved.parse::<Uri>().ok()) {
         *request.uri_mut() = uri;

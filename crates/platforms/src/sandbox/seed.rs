@@ -23,9 +23,7 @@ impl IdForm {
     pub(crate) fn mint(self, chance: &Chance) -> String {
         let mut id = self.prefix.to_owned();
         while id.len() < self.length {
-            id.push(char::from(
-                b'0' + u8::try_from(chance.below(10)).unwrap_or(0),
-            ));
+            id.push(char::from(b'0' + u8::try_from(chance.below(10)).unwrap_or(0)));
         }
         id
     }
@@ -129,10 +127,7 @@ impl Cast {
 
     /// Returns every webhook field.
     pub(crate) fn all_fields(&self) -> BTreeSet<String> {
-        self.fields
-            .iter()
-            .map(|field| (*field).to_owned())
-            .collect()
+        self.fields.iter().map(|field| (*field).to_owned()).collect()
     }
 }
 
@@ -148,11 +143,7 @@ impl CastAccount {
             id: self.id.to_owned(),
             username: self.username.to_owned(),
             name: self.name.to_owned(),
-            kind: if self.is_personal {
-                AccountKind::Personal
-            } else {
-                AccountKind::Business
-            },
+            kind: if self.is_personal { AccountKind::Personal } else { AccountKind::Business },
             own_scoped_id: self.own_scoped_id.to_owned(),
             app_scoped_ids: BTreeMap::new(),
             message_access: true,

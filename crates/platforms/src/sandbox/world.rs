@@ -218,12 +218,7 @@ impl Network {
     /// Finds the person that has this id towards this account.
     pub(crate) fn person_scoped(&self, account: &str, scoped_id: &str) -> Option<&Person> {
         let mut people = self.people.iter();
-        people.find(|person| {
-            person
-                .scoped_ids
-                .get(account)
-                .is_some_and(|id| id == scoped_id)
-        })
+        people.find(|person| person.scoped_ids.get(account).is_some_and(|id| id == scoped_id))
     }
 
     /// Finds an app.

@@ -12,23 +12,12 @@ async fn seeding_twice_changes_nothing() {
     let seed = json!({"redirect_uris": [REDIRECT]});
     let first = stage.control("seed", &seed).await;
     assert_eq!(first["app"]["client_id"], CLIENT_ID);
-    assert_eq!(
-        first["app"]["client_secret"],
-        "posta-sandbox-instagram-app-secret"
-    );
+    assert_eq!(first["app"]["client_secret"], "posta-sandbox-instagram-app-secret");
     assert_eq!(first["accounts"][0]["id"], ACCOUNT);
     assert_eq!(first["accounts"][0]["own_scoped_id"], "1099900000000900");
-    assert_eq!(
-        first["accounts"][0]["app_scoped_ids"][CLIENT_ID],
-        "27999000000000001"
-    );
+    assert_eq!(first["accounts"][0]["app_scoped_ids"][CLIENT_ID], "27999000000000001");
     assert_eq!(first["people"][0]["scoped_ids"][ACCOUNT], MIRA);
-    assert!(
-        first["urls"]["graph"]
-            .as_str()
-            .unwrap()
-            .ends_with("/instagram/graph")
-    );
+    assert!(first["urls"]["graph"].as_str().unwrap().ends_with("/instagram/graph"));
     stage.write("mira.demo", "Hello?").await;
     assert_eq!(stage.control("seed", &seed).await, first);
     assert_eq!(stage.control("seed", &json!({})).await, first);
@@ -50,40 +39,23 @@ async fn a_thread_shows_what_both_sides_see() {
     ] {
         let mut body = action;
         body["recipient"] = json!({"id": MIRA});
-        let answer = stage
-            .post_json("/instagram/graph/me/messages", &token, &body)
-            .await
-            .ok();
+        let answer = stage.post_json("/instagram/graph/me/messages", &token, &body).await.ok();
         assert_eq!(answer, json!({"recipient_id": MIRA}));
     }
     let thread = stage.get(&path).await.ok();
     assert_eq!(thread["account_is_typing"], true);
     let message = &thread["messages"][0];
-    assert_eq!(
-        (&message["seen"], &message["direction"]),
-        (&json!(true), &json!("incoming"))
-    );
+    assert_eq!((&message["seen"], &message["direction"]), (&json!(true), &json!("incoming")));
     assert_eq!(message["account_reaction"], "\u{2764}\u{fe0f}");
 
     let body = json!({"recipient": {"id": MIRA}, "message": {"text": "Hi"}});
-    stage
-        .post_json("/instagram/graph/me/messages", &token, &body)
-        .await
-        .ok();
+    stage.post_json("/instagram/graph/me/messages", &token, &body).await.ok();
     let thread = stage.get(&path).await.ok();
     assert_eq!(thread["account_is_typing"], false);
     let message = &thread["messages"][1];
-    assert_eq!(
-        (&message["by"], &message["text"]),
-        (&json!("api"), &json!("Hi"))
-    );
-    assert_eq!(
-        (&message["seen"], &message["direction"]),
-        (&json!(false), &json!("outgoing"))
-    );
-    stage
-        .control("instagram/people/mira.demo/read", &json!({}))
-        .await;
+    assert_eq!((&message["by"], &message["text"]), (&json!("api"), &json!("Hi")));
+    assert_eq!((&message["seen"], &message["direction"]), (&json!(false), &json!("outgoing")));
+    stage.control("instagram/people/mira.demo/read", &json!({})).await;
     assert_eq!(stage.get(&path).await.ok()["messages"][1]["seen"], true);
     stage.end().await;
 }
@@ -95,14 +67,10 @@ async fn made_people_and_accounts_get_ids_of_the_right_form() {
     let account = stage.control("instagram/accounts", &shop).await;
     let id = account["id"].as_str().unwrap();
     assert!(id.starts_with("17841") && id.len() == 17, "{id}");
-    let person = stage
-        .control("instagram/people", &json!({"username": "ana"}))
-        .await;
+    let person = stage.control("instagram/people", &json!({"username": "ana"})).await;
     assert_eq!(person["scoped_ids"].as_object().unwrap().len(), 4);
     assert_ne!(person["scoped_ids"][id], person["scoped_ids"][ACCOUNT]);
-    let app = stage
-        .control("instagram/apps", &json!({"name": "Other"}))
-        .await;
+    let app = stage.control("instagram/apps", &json!({"name": "Other"})).await;
     assert!(app["client_secret"].as_str().unwrap().len() >= 32);
     stage.end().await;
 }
@@ -118,17 +86,9 @@ async fn the_page_shows_everything_and_takes_messages() {
         ("by", "person"),
     ];
     let reply = stage.post_form("/_sandbox/", &form).await;
-    assert_eq!(
-        (reply.status, reply.header("location")),
-        (303, "/_sandbox/")
-    );
+    assert_eq!((reply.status, reply.header("location")), (303, "/_sandbox/"));
     let page = stage.get("/_sandbox/").await;
-    for text in [
-        "Instagram",
-        "lumen.cafe.demo",
-        CLIENT_ID,
-        "&lt;b&gt;Hello?&lt;/b&gt;",
-    ] {
+    for text in ["Instagram", "lumen.cafe.demo", CLIENT_ID, "&lt;b&gt;Hello?&lt;/b&gt;"] {
         assert!(page.text.contains(text), "{text} is not in {}", page.text);
     }
     stage.end().await;
@@ -158,17 +118,10 @@ async fn refusals_name_the_field(
     #[case] field: &str,
 ) {
     let stage = Stage::seeded().await;
-    let request = stage
-        .request(method, &format!("/_sandbox/{path}"))
-        .json(&body);
+    let request = stage.request(method, &format!("/_sandbox/{path}")).json(&body);
     let reply = stage.send(request).await;
     let error = &reply.json()["error"];
-    assert_eq!(
-        (reply.status, &error["field"]),
-        (status, &json!(field)),
-        "{}",
-        reply.text
-    );
+    assert_eq!((reply.status, &error["field"]), (status, &json!(field)), "{}", reply.text);
     assert!(error["code"].is_string() && error["message"].is_string());
     stage.end().await;
 }

@@ -23,11 +23,7 @@ fn assert_error(reply: &Reply, expected: (u16, &str, i64, Option<i64>)) {
         error["error_subcode"].as_i64(),
     );
     assert_eq!(found, expected, "{}", reply.text);
-    assert!(
-        error["fbtrace_id"].is_string() && error["is_transient"] == false,
-        "{}",
-        reply.text
-    );
+    assert!(error["fbtrace_id"].is_string() && error["is_transient"] == false, "{}", reply.text);
     assert!(!error["message"].as_str().unwrap().is_empty());
     let is_about_token = reply.header("www-authenticate").contains("invalid_token");
     assert_eq!(is_about_token, expected.2 == 190, "{}", reply.text);
@@ -57,9 +53,7 @@ async fn bad_tokens(
 #[tokio::test]
 async fn an_expired_token_says_when_it_expired() {
     let (stage, token) = Stage::connected().await;
-    stage
-        .control("instagram/tokens/expire", &json!({"token": token}))
-        .await;
+    stage.control("instagram/tokens/expire", &json!({"token": token})).await;
     stage.advance(Duration::from_mins(1)).await;
     let me = format!("/instagram/graph/me?access_token={token}");
     let reply = stage.get(&me).await;
@@ -85,9 +79,7 @@ async fn revoked_tokens(#[case] reason: &str, #[case] subcode: i64) {
     let (stage, token) = Stage::connected().await;
     let body = json!({"account": ACCOUNT, "reason": reason});
     stage.control("instagram/tokens/revoke", &body).await;
-    let reply = stage
-        .get(&format!("/instagram/graph/me?access_token={token}"))
-        .await;
+    let reply = stage.get(&format!("/instagram/graph/me?access_token={token}")).await;
     assert_error(&reply, (400, OAUTH, 190, Some(subcode)));
     stage.end().await;
 }
@@ -158,10 +150,7 @@ async fn messages_that_are_not_sent(#[case] body: Value, #[case] subcode: Option
 async fn messages_that_are_sent(#[case] body: Value) {
     let (stage, token) = Stage::connected().await;
     stage.write("mira.demo", "Hello?").await;
-    assert_eq!(
-        stage.post_json(SEND, &token, &body).await.ok()["recipient_id"],
-        MIRA
-    );
+    assert_eq!(stage.post_json(SEND, &token, &body).await.ok()["recipient_id"], MIRA);
     stage.end().await;
 }
 
@@ -195,17 +184,11 @@ async fn the_window_closes_after_a_day_and_for_human_agents_after_a_week() {
     let reply = stage.post_json(SEND, &token, &text("Hi")).await;
     assert_error(&reply, closed);
     let error = &reply.json()["error"];
-    assert_eq!(
-        error["message"],
-        "This message is sent outside of allowed window."
-    );
+    assert_eq!(error["message"], "This message is sent outside of allowed window.");
     assert!(error["error_user_title"].is_string() && error["error_user_msg"].is_string());
 
     // The tag helps only an app that has the feature.
-    assert_error(
-        &stage.post_json(SEND, &token, &tagged).await,
-        (403, OAUTH, 10, None),
-    );
+    assert_error(&stage.post_json(SEND, &token, &tagged).await, (403, OAUTH, 10, None));
     let app = json!({"client_id": CLIENT_ID, "features": ["human_agent"]});
     stage.control("instagram/apps", &app).await;
     stage.post_json(SEND, &token, &tagged).await.ok();
@@ -216,19 +199,13 @@ async fn the_window_closes_after_a_day_and_for_human_agents_after_a_week() {
 
 #[rstest]
 #[case::send(Method::POST, SEND)]
-#[case::subscribe(
-    Method::POST,
-    "/instagram/graph/me/subscribed_apps?subscribed_fields=messages"
-)]
+#[case::subscribe(Method::POST, "/instagram/graph/me/subscribed_apps?subscribed_fields=messages")]
 #[tokio::test]
 async fn a_missing_permission_is_403(#[case] method: Method, #[case] path: &str) {
     let stage = Stage::seeded().await;
     let token = stage.token(ACCOUNT, &[BASIC]).await;
     stage.write("mira.demo", "Hello?").await;
-    let request = stage
-        .request(method, path)
-        .bearer_auth(token)
-        .json(&text("Hi"));
+    let request = stage.request(method, path).bearer_auth(token).json(&text("Hi"));
     assert_error(&stage.send(request).await, (403, OAUTH, 10, None));
     stage.end().await;
 }
@@ -242,9 +219,7 @@ async fn a_missing_permission_is_403(#[case] method: Method, #[case] path: &str)
 #[tokio::test]
 async fn an_object_that_is_not_there(#[case] method: Method, #[case] path: &str) {
     let (stage, token) = Stage::connected().await;
-    let reply = stage
-        .send(stage.request(method, path).bearer_auth(token))
-        .await;
+    let reply = stage.send(stage.request(method, path).bearer_auth(token)).await;
     assert_error(&reply, (400, "GraphMethodException", 100, Some(33)));
     stage.end().await;
 }
@@ -267,10 +242,7 @@ async fn a_profile_needs_consent() {
     assert_error(&stage.get(&path).await, (400, OAUTH, 230, None));
     stage.write("mira.demo", "Hello?").await;
     let profile = stage.get(&path).await.ok();
-    assert_eq!(
-        profile,
-        json!({"id": MIRA, "name": "Mira", "username": "mira.demo"})
-    );
+    assert_eq!(profile, json!({"id": MIRA, "name": "Mira", "username": "mira.demo"}));
     stage.end().await;
 }
 
@@ -295,39 +267,24 @@ async fn fields_are_accepted_in_every_form_and_a_wrong_one_is_named() {
     let path = "/instagram/graph/v25.0/me/subscribed_apps";
     let request = stage.request(Method::GET, path);
     let list = stage.send(request.bearer_auth(&token)).await.ok();
-    assert_eq!(
-        list["data"][0]["subscribed_fields"],
-        json!(["message_echoes", "messages"])
-    );
+    assert_eq!(list["data"][0]["subscribed_fields"], json!(["message_echoes", "messages"]));
     assert_eq!(list["data"][0]["id"], CLIENT_ID);
     for query in [
         "subscribed_fields=messages,messaging_seen",
         "subscribed_fields[]=messages&subscribed_fields[]=messaging_seen",
         "subscribed_fields=[\"messages\",\"messaging_seen\"]",
     ] {
-        stage
-            .post_json(&format!("{path}?{query}"), &token, &json!({}))
-            .await
-            .ok();
-        let list = stage
-            .send(stage.request(Method::GET, path).bearer_auth(&token))
-            .await
-            .ok();
+        stage.post_json(&format!("{path}?{query}"), &token, &json!({})).await.ok();
+        let list = stage.send(stage.request(Method::GET, path).bearer_auth(&token)).await.ok();
         let fields = &list["data"][0]["subscribed_fields"];
         assert_eq!(*fields, json!(["messages", "messaging_seen"]), "{query}");
     }
     let body = json!({"subscribed_fields": ["messages", "messaging_seen", "feed"]});
     let reply = stage.post_json(path, &token, &body).await;
     assert_error(&reply, (400, OAUTH, 100, None));
-    let message = reply.json()["error"]["message"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let message = reply.json()["error"]["message"].as_str().unwrap().to_owned();
     assert!(message.starts_with("(#100) Param subscribed_fields[2] must be one of {messages, "));
-    assert_error(
-        &stage.post_json(path, &token, &json!({})).await,
-        (400, OAUTH, 100, None),
-    );
+    assert_error(&stage.post_json(path, &token, &json!({})).await, (400, OAUTH, 100, None));
     stage.end().await;
 }
 
@@ -345,10 +302,7 @@ async fn codes_that_are_not_taken(#[case] wrong: (&str, &str), #[case] message: 
     assert_refused(&redeem(&stage, &code, Some(wrong)).await, message);
     // What was refused has not used the code up.
     redeem(&stage, &code, None).await.ok();
-    assert_refused(
-        &redeem(&stage, &code, None).await,
-        "Matching code was not found",
-    );
+    assert_refused(&redeem(&stage, &code, None).await, "Matching code was not found");
     stage.end().await;
 }
 
@@ -369,16 +323,9 @@ async fn code(stage: &Stage) -> String {
         ("scope", BASIC),
         ("decision", "allow"),
     ];
-    let reply = stage
-        .post_form("/instagram/www/oauth/authorize", &form)
-        .await;
+    let reply = stage.post_form("/instagram/www/oauth/authorize", &form).await;
     let location = url::Url::parse(reply.header("location")).unwrap();
-    location
-        .query_pairs()
-        .find(|(name, _)| name == "code")
-        .unwrap()
-        .1
-        .into_owned()
+    location.query_pairs().find(|(name, _)| name == "code").unwrap().1.into_owned()
 }
 
 async fn redeem(stage: &Stage, code: &str, wrong: Option<(&str, &str)>) -> Reply {
@@ -392,24 +339,15 @@ async fn redeem(stage: &Stage, code: &str, wrong: Option<(&str, &str)>) -> Reply
     if let Some(wrong) = wrong {
         form.iter_mut().find(|field| field.0 == wrong.0).unwrap().1 = wrong.1;
     }
-    stage
-        .post_form("/instagram/api/oauth/access_token", &form)
-        .await
+    stage.post_form("/instagram/api/oauth/access_token", &form).await
 }
 
 #[track_caller]
 fn assert_refused(reply: &Reply, message: &str) {
     assert_eq!(reply.status, 400, "{}", reply.text);
     let body = reply.json();
-    assert_eq!(
-        (&body["error_type"], &body["code"]),
-        (&json!(OAUTH), &json!(400))
-    );
-    assert!(
-        body["error_message"].as_str().unwrap().contains(message),
-        "{}",
-        reply.text
-    );
+    assert_eq!((&body["error_type"], &body["code"]), (&json!(OAUTH), &json!(400)));
+    assert!(body["error_message"].as_str().unwrap().contains(message), "{}", reply.text);
     assert!(body.get("error").is_none());
 }
 
@@ -435,9 +373,7 @@ async fn questions_that_are_not_shown(
         ("decision", "allow"),
     ];
     query.iter_mut().find(|pair| pair.0 == name).unwrap().1 = wrong;
-    let request = stage
-        .request(method, "/instagram/www/oauth/authorize")
-        .query(&query);
+    let request = stage.request(method, "/instagram/www/oauth/authorize").query(&query);
     let reply = stage.send(request).await;
     assert_eq!(reply.status, 400, "{}", reply.text);
     assert_eq!(reply.header("location"), "");
@@ -454,9 +390,7 @@ async fn questions_that_are_not_shown(
 #[tokio::test]
 async fn exchanges_that_are_not_made(#[case] path: &str, #[case] code: i64) {
     let (stage, token) = Stage::connected().await;
-    let reply = stage
-        .get(&format!("/instagram/graph/{path}&access_token={token}"))
-        .await;
+    let reply = stage.get(&format!("/instagram/graph/{path}&access_token={token}")).await;
     assert_error(&reply, (400, OAUTH, code, None));
     stage.end().await;
 }

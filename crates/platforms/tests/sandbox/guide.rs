@@ -27,10 +27,7 @@ async fn press(stage: &Stage, decision: &[(&str, &str)]) -> String {
         ("client_id", CLIENT_ID),
         ("redirect_uri", REDIRECT),
         ("response_type", "code"),
-        (
-            "scope",
-            "instagram_business_basic instagram_business_manage_messages",
-        ),
+        ("scope", "instagram_business_basic instagram_business_manage_messages"),
         ("state", "a b&c"),
     ];
     form.extend(decision);
@@ -40,11 +37,7 @@ async fn press(stage: &Stage, decision: &[(&str, &str)]) -> String {
 }
 
 fn code_of(location: &str) -> &str {
-    let rest = location
-        .strip_prefix(REDIRECT)
-        .unwrap()
-        .strip_prefix("?code=")
-        .unwrap();
+    let rest = location.strip_prefix(REDIRECT).unwrap().strip_prefix("?code=").unwrap();
     rest.strip_suffix("&state=a+b%26c#_").unwrap()
 }
 
@@ -56,9 +49,7 @@ async fn redeem(stage: &Stage, code: &str) -> crate::support::Reply {
         ("redirect_uri", REDIRECT),
         ("code", code),
     ];
-    stage
-        .post_form("/instagram/api/oauth/access_token", &form)
-        .await
+    stage.post_form("/instagram/api/oauth/access_token", &form).await
 }
 
 #[tokio::test]
@@ -72,10 +63,7 @@ async fn the_seven_steps() {
     // The callback was asked whether it is the app's.
     let questions = stage.receiver.questions();
     assert_eq!(questions.len(), 1);
-    assert!(
-        questions[0].starts_with("hub.mode=subscribe&hub.challenge="),
-        "{questions:?}"
-    );
+    assert!(questions[0].starts_with("hub.mode=subscribe&hub.challenge="), "{questions:?}");
 
     a_customer_writes_and_is_answered(&stage, &newer).await;
     a_failure_says_why(&stage, &newer).await;
@@ -83,18 +71,9 @@ async fn the_seven_steps() {
 }
 
 async fn the_owner_refuses_and_then_allows(stage: &Stage) -> String {
-    let page = stage
-        .get(&format!("{AUTHORIZE}?{}", question("a b&c")))
-        .await;
+    let page = stage.get(&format!("{AUTHORIZE}?{}", question("a b&c"))).await;
     assert_eq!(page.status, 200);
-    for text in [
-        "Posta sandbox",
-        "lumen.cafe.demo",
-        "kai.demo",
-        MESSAGES,
-        "Allow",
-        "Deny",
-    ] {
+    for text in ["Posta sandbox", "lumen.cafe.demo", "kai.demo", MESSAGES, "Allow", "Deny"] {
         assert!(page.text.contains(text), "{text} is not in {}", page.text);
     }
     assert_eq!(
@@ -111,11 +90,7 @@ async fn the_owner_refuses_and_then_allows(stage: &Stage) -> String {
 async fn the_code_becomes_a_short_token_once(stage: &Stage, code: &str) -> String {
     let short = redeem(stage, code).await;
     // A number above 2^53, which a JSON reader may round.
-    assert!(
-        short.text.contains("\"user_id\":27999000000000001"),
-        "{}",
-        short.text
-    );
+    assert!(short.text.contains("\"user_id\":27999000000000001"), "{}", short.text);
     let short = short.ok();
     assert_eq!(short["permissions"], json!([BASIC, MESSAGES]));
     let short = short["access_token"].as_str().unwrap();
@@ -139,10 +114,7 @@ async fn the_short_token_becomes_a_long_one(stage: &Stage, short: &str) -> Strin
          &access_token={short}"
     );
     let long = stage.get(&path).await.ok();
-    assert_eq!(
-        (&long["token_type"], &long["expires_in"]),
-        (&json!("bearer"), &json!(5_183_944))
-    );
+    assert_eq!((&long["token_type"], &long["expires_in"]), (&json!("bearer"), &json!(5_183_944)));
     long["access_token"].as_str().unwrap().to_owned()
 }
 
@@ -151,10 +123,7 @@ async fn the_long_token_becomes_a_newer_one_after_a_day(stage: &Stage, long: &st
         "/instagram/graph/refresh_access_token?grant_type=ig_refresh_token&access_token={long}"
     );
     let young = stage.get(&path).await;
-    assert_eq!(
-        (young.status, &young.json()["error"]["code"]),
-        (400, &json!(100))
-    );
+    assert_eq!((young.status, &young.json()["error"]["code"]), (400, &json!(100)));
     stage.advance(Duration::from_hours(24)).await;
     let newer = stage.get(&path).await.ok();
     assert_ne!(newer["access_token"], long);
@@ -175,35 +144,22 @@ async fn a_customer_writes_and_is_answered(stage: &Stage, token: &str) {
     let received = stage.receiver.received();
     assert_eq!(received.len(), 2);
     let echo = received[1].json()["entry"][0]["messaging"][0]["message"].clone();
-    assert_eq!(
-        (&echo["mid"], &echo["is_echo"]),
-        (&sent["message_id"], &json!(true))
-    );
+    assert_eq!((&echo["mid"], &echo["is_echo"]), (&sent["message_id"], &json!(true)));
 }
 
 async fn a_failure_says_why(stage: &Stage, token: &str) {
     let path = format!("/instagram/graph/v25.0/{ACCOUNT}/messages");
-    let failed = stage
-        .post_json(&path, token, &json!({"recipient": {"id": MIRA}}))
-        .await;
+    let failed = stage.post_json(&path, token, &json!({"recipient": {"id": MIRA}})).await;
     assert_eq!(failed.status, 400);
     let error = &failed.json()["error"];
-    assert_eq!(
-        (&error["type"], &error["code"]),
-        (&json!("OAuthException"), &json!(100))
-    );
+    assert_eq!((&error["type"], &error["code"]), (&json!("OAuthException"), &json!(100)));
     assert!(error["fbtrace_id"].as_str().unwrap().starts_with('A'));
 }
 
 #[tokio::test]
 async fn a_multipart_exchange_in_the_documented_shape() {
     let stage = Stage::seeded().await;
-    stage
-        .control(
-            "instagram/options",
-            &json!({"exchange_shape": "documented"}),
-        )
-        .await;
+    stage.control("instagram/options", &json!({"exchange_shape": "documented"})).await;
     let location = press(&stage, &[("decision", "allow")]).await;
     let fields = [
         ("client_id", CLIENT_ID),
@@ -222,10 +178,7 @@ async fn a_multipart_exchange_in_the_documented_shape() {
         .body(format!("{}--x--\r\n", parts.concat()));
     let answer = stage.send(request).await.ok();
     assert_eq!(answer["data"][0]["user_id"], "27999000000000001");
-    assert_eq!(
-        answer["data"][0]["permissions"],
-        format!("{BASIC},{MESSAGES}")
-    );
+    assert_eq!(answer["data"][0]["permissions"], format!("{BASIC},{MESSAGES}"));
     stage.end().await;
 }
 
@@ -261,11 +214,7 @@ async fn a_redirect_uri_keeps_its_own_query() {
         ("decision", "deny"),
     ];
     let reply = stage.post_form(AUTHORIZE, &form).await;
-    assert!(
-        reply
-            .header("location")
-            .starts_with(&format!("{uri}&error=access_denied&"))
-    );
+    assert!(reply.header("location").starts_with(&format!("{uri}&error=access_denied&")));
     stage.end().await;
 }
 
@@ -284,19 +233,12 @@ async fn hosts_and_versions_lead_to_the_same_place() {
         assert_eq!(stage.send(request).await.ok(), expected, "{path}");
     }
     let request = stage.request(Method::GET, &format!("/v24.0{me}&access_token={token}"));
-    let reply = stage
-        .send(request.header("host", "graph.instagram.com"))
-        .await;
+    let reply = stage.send(request.header("host", "graph.instagram.com")).await;
     assert_eq!(reply.ok(), expected);
     assert_eq!(reply.header("facebook-api-version"), "v24.0");
 
-    stage
-        .control("instagram/options", &json!({"me_shape": "data"}))
-        .await;
-    let wrapped = stage
-        .get(&format!("/instagram/graph{me}&access_token={token}"))
-        .await
-        .ok();
+    stage.control("instagram/options", &json!({"me_shape": "data"})).await;
+    let wrapped = stage.get(&format!("/instagram/graph{me}&access_token={token}")).await.ok();
     assert_eq!(wrapped, json!({"data": [expected]}));
     stage.end().await;
 }

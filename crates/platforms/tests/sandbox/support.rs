@@ -42,9 +42,7 @@ impl Reply {
     }
 
     pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers
-            .get(name)
-            .map_or("", |value| value.to_str().unwrap())
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
     /// Returns the JSON of an answer that must be a success.
@@ -76,14 +74,7 @@ impl Stage {
         let served = sandbox.clone().serve(listener, stop.clone());
         tasks.spawn(async move { served.await.unwrap() });
         let receiver = Receiver::start(&tasks, &stop).await;
-        Self {
-            sandbox,
-            receiver,
-            root,
-            client: client(),
-            tasks,
-            stop,
-        }
+        Self { sandbox, receiver, root, client: client(), tasks, stop }
     }
 
     /// Starts one with the default cast, and the webhook receiver registered.
@@ -118,9 +109,7 @@ impl Stage {
     /// Has a person write to the first account. Returns the message's id.
     pub(crate) async fn write(&self, person: &str, text: &str) -> String {
         let path = format!("instagram/people/{person}/write");
-        let done = self
-            .control(&path, &json!({"account": ACCOUNT, "text": text}))
-            .await;
+        let done = self.control(&path, &json!({"account": ACCOUNT, "text": text})).await;
         done["message_id"].as_str().unwrap().to_owned()
     }
 
@@ -151,20 +140,13 @@ impl Stage {
     }
 
     pub(crate) async fn post_json(&self, path: &str, token: &str, body: &Value) -> Reply {
-        self.send(
-            self.request(Method::POST, path)
-                .bearer_auth(token)
-                .json(body),
-        )
-        .await
+        self.send(self.request(Method::POST, path).bearer_auth(token).json(body)).await
     }
 
     /// Calls the control API, which must agree.
     #[track_caller]
     pub(crate) fn control(&self, path: &str, body: &Value) -> impl Future<Output = Value> {
-        let request = self
-            .request(Method::POST, &format!("/_sandbox/{path}"))
-            .json(body);
+        let request = self.request(Method::POST, &format!("/_sandbox/{path}")).json(body);
         async { self.send(request).await.ok() }
     }
 
@@ -181,15 +163,9 @@ impl Stage {
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "these tests are not Posta; they call it nothing"
-)]
+#[expect(clippy::disallowed_methods, reason = "these tests are not Posta; they call it nothing")]
 fn client() -> reqwest::Client {
-    reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .build()
-        .unwrap()
+    reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap()
 }
 
 /// What the receiver was sent.
@@ -225,14 +201,9 @@ impl Receiver {
     async fn start(tasks: &TaskTracker, stop: &CancellationToken) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/hook", listener.local_addr().unwrap());
-        let receiver = Self {
-            url,
-            state: Arc::default(),
-            arrived: watch::Sender::new(()),
-        };
-        let routes = Router::new()
-            .route("/hook", get(question).post(take))
-            .with_state(receiver.clone());
+        let receiver = Self { url, state: Arc::default(), arrived: watch::Sender::new(()) };
+        let routes =
+            Router::new().route("/hook", get(question).post(take)).with_state(receiver.clone());
         let served =
             axum::serve(listener, routes).with_graceful_shutdown(stop.clone().cancelled_owned());
         tasks.spawn(async move { served.await.unwrap() });
@@ -276,20 +247,12 @@ async fn question(
 ) -> (reqwest::StatusCode, String) {
     let query = query.unwrap_or_default();
     receiver.state.lock().unwrap().questions.push(query.clone());
-    let pairs: Vec<(String, String)> = url::form_urlencoded::parse(query.as_bytes())
-        .into_owned()
-        .collect();
-    let value = |name: &str| {
-        pairs
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value.clone())
-    };
+    let pairs: Vec<(String, String)> =
+        url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+    let value =
+        |name: &str| pairs.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
     if value("hub.verify_token").as_deref() == Some("the right token") {
-        (
-            reqwest::StatusCode::OK,
-            value("hub.challenge").unwrap_or_default(),
-        )
+        (reqwest::StatusCode::OK, value("hub.challenge").unwrap_or_default())
     } else {
         (reqwest::StatusCode::FORBIDDEN, String::new())
     }
@@ -303,11 +266,7 @@ async fn take(
     let status = {
         let mut state = receiver.state.lock().unwrap();
         state.received.push(Received { headers, body });
-        if state.hangs {
-            None
-        } else {
-            Some(state.answers.pop_front().unwrap_or(200))
-        }
+        if state.hangs { None } else { Some(state.answers.pop_front().unwrap_or(200)) }
     };
     receiver.arrived.send_replace(());
     match status {

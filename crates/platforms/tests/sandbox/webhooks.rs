@@ -32,12 +32,7 @@ fn assert_signed(received: &Received) {
 #[tokio::test]
 async fn a_message_travels_escaped_in_order_and_signed() {
     let (stage, _) = Stage::connected().await;
-    let mid = stage
-        .write(
-            "mira.demo",
-            "Schöne Grüße 👋 https://example.com/a?b=1 \"\n",
-        )
-        .await;
+    let mid = stage.write("mira.demo", "Schöne Grüße 👋 https://example.com/a?b=1 \"\n").await;
     stage.sandbox.settle().await;
     let received = stage.receiver.received();
     assert_eq!(received.len(), 1);
@@ -59,31 +54,23 @@ async fn the_account_hears_its_own_words_once_whoever_wrote_them() {
     let (stage, token) = Stage::connected().await;
     stage.write("mira.demo", "Hello?").await;
     let body = json!({"recipient": {"id": MIRA}, "message": {"text": "Hi"}});
-    let sent = stage
-        .post_json("/instagram/graph/me/messages", &token, &body)
-        .await
-        .ok();
+    let sent = stage.post_json("/instagram/graph/me/messages", &token, &body).await.ok();
     let typed = json!({"person": "mira.demo", "text": "It is me"});
     let path = "instagram/accounts/lumen.cafe.demo/owner/write";
     let typed = stage.control(path, &typed).await;
     stage.sandbox.settle().await;
     let received = stage.receiver.received();
     assert_eq!(received.len(), 3);
-    for (received, (mid, words)) in received[1..].iter().zip([
-        (&sent["message_id"], "Hi"),
-        (&typed["message_id"], "It is me"),
-    ]) {
+    for (received, (mid, words)) in
+        received[1..].iter().zip([(&sent["message_id"], "Hi"), (&typed["message_id"], "It is me")])
+    {
         let mid = mid.as_str().unwrap();
         let expected = [
             format!(r#"{{"sender":{{"id":"{ACCOUNT}"}},"recipient":{{"id":"{MIRA}"}},"#),
             format!(r#""timestamp":{NOW},"message":{{"mid":"{mid}","#),
             format!(r#""text":"{words}","is_echo":true}}}}"#),
         ];
-        assert!(
-            text(received).contains(&expected.concat()),
-            "{}",
-            text(received)
-        );
+        assert!(text(received).contains(&expected.concat()), "{}", text(received));
         assert_signed(received);
     }
     stage.end().await;
@@ -94,21 +81,11 @@ async fn the_field_of_echoes_can_be_strict() {
     let (stage, _) = Stage::connected().await;
     let mut webhook = stage.receiver.webhook();
     webhook["fields"] = json!(["messages"]);
-    stage
-        .control(
-            "instagram/apps",
-            &json!({"client_id": CLIENT_ID, "webhook": webhook}),
-        )
-        .await;
+    stage.control("instagram/apps", &json!({"client_id": CLIENT_ID, "webhook": webhook})).await;
     let path = format!("instagram/accounts/{ACCOUNT}/owner/write");
     let words = json!({"person": MIRA, "text": "Hi"});
     assert_eq!(stage.control(&path, &words).await["told"], 1);
-    stage
-        .control(
-            "instagram/options",
-            &json!({"echo_field": "message_echoes"}),
-        )
-        .await;
+    stage.control("instagram/options", &json!({"echo_field": "message_echoes"})).await;
     assert_eq!(stage.control(&path, &words).await["told"], 0);
     stage.end().await;
 }
@@ -122,10 +99,7 @@ async fn what_people_do_besides_writing() {
     let (stage, token) = Stage::connected().await;
     stage.write("mira.demo", "Hello?").await;
     let body = json!({"recipient": {"id": MIRA}, "message": {"text": "Hi"}});
-    let sent = stage
-        .post_json("/instagram/graph/me/messages", &token, &body)
-        .await
-        .ok();
+    let sent = stage.post_json("/instagram/graph/me/messages", &token, &body).await.ok();
     let mid = &sent["message_id"];
     let deeds = [
         ("react", json!({"message_id": mid})),
@@ -143,9 +117,7 @@ async fn what_people_do_besides_writing() {
         ),
     ];
     for (deed, body) in deeds {
-        stage
-            .control(&format!("instagram/people/mira.demo/{deed}"), &body)
-            .await;
+        stage.control(&format!("instagram/people/mira.demo/{deed}"), &body).await;
     }
     stage.sandbox.settle().await;
     let events: Vec<Value> = stage.receiver.received()[2..].iter().map(event).collect();
@@ -155,18 +127,12 @@ async fn what_people_do_besides_writing() {
     assert_eq!(events[0]["reaction"], love);
     let other = json!({"mid": mid, "action": "react", "reaction": "other", "emoji": "🎉"});
     assert_eq!(events[1]["reaction"], other);
-    assert_eq!(
-        events[2]["reaction"],
-        json!({"mid": mid, "action": "unreact"})
-    );
+    assert_eq!(events[2]["reaction"], json!({"mid": mid, "action": "unreact"}));
     assert_eq!(events[3]["read"], json!({"mid": mid}));
     assert_eq!(events[4]["postback"]["payload"], "ASK");
     assert!(events[4]["postback"]["mid"].is_string());
     assert_eq!(events[5]["message"]["reply_to"]["story"]["id"], "1");
-    assert_eq!(
-        events[6]["message"]["attachments"][0]["type"],
-        "story_mention"
-    );
+    assert_eq!(events[6]["message"]["attachments"][0]["type"], "story_mention");
     stage.end().await;
 }
 
@@ -199,12 +165,8 @@ async fn a_failed_webhook_comes_again_with_the_same_bytes() {
     let list = stage.get("/_sandbox/deliveries").await.ok();
     let delivery = &list["deliveries"][0];
     assert_eq!(delivery["status"], "delivered");
-    let answers: Vec<&Value> = delivery["attempts"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|attempt| &attempt["answer"])
-        .collect();
+    let answers: Vec<&Value> =
+        delivery["attempts"].as_array().unwrap().iter().map(|attempt| &attempt["answer"]).collect();
     assert_eq!(answers, [500, 503, 301, 200]);
     assert_eq!(delivery["body"], text(&received[0]));
     stage.end().await;
@@ -226,10 +188,7 @@ async fn a_webhook_is_given_up_after_36_hours() {
         (&delivery["status"], &delivery["next_attempt_at"]),
         (&json!("dropped"), &Value::Null)
     );
-    assert_eq!(
-        stage.receiver.received().len(),
-        delivery["attempts"].as_array().unwrap().len()
-    );
+    assert_eq!(stage.receiver.received().len(), delivery["attempts"].as_array().unwrap().len());
     stage.end().await;
 }
 
@@ -242,10 +201,7 @@ async fn without_a_subscription_there_is_silence() {
     stage.write("mira.demo", "Hello?").await;
     stage.sandbox.settle().await;
     assert!(stage.receiver.received().is_empty());
-    assert_eq!(
-        stage.get("/_sandbox/deliveries").await.ok()["deliveries"],
-        json!([])
-    );
+    assert_eq!(stage.get("/_sandbox/deliveries").await.ok()["deliveries"], json!([]));
     stage.end().await;
 }
 
@@ -276,9 +232,7 @@ async fn held_events_come_in_one_body() {
         stage.control("instagram/hold", &hold).await;
         stage.write("mira.demo", "one").await;
         let other = json!({"account": OTHER_ACCOUNT, "text": "two"});
-        stage
-            .control("instagram/people/mira.demo/write", &other)
-            .await;
+        stage.control("instagram/people/mira.demo/write", &other).await;
         stage.write("theo.demo", "three").await;
         stage.sandbox.settle().await;
         assert_eq!(stage.receiver.received().len(), before);
@@ -289,10 +243,8 @@ async fn held_events_come_in_one_body() {
         assert_signed(&received[before]);
         let body = received[before].json();
         let entries = body["entry"].as_array().unwrap();
-        let found: Vec<usize> = entries
-            .iter()
-            .map(|entry| entry["messaging"].as_array().unwrap().len())
-            .collect();
+        let found: Vec<usize> =
+            entries.iter().map(|entry| entry["messaging"].as_array().unwrap().len()).collect();
         assert_eq!(found, sizes);
     }
     stage.end().await;
@@ -304,9 +256,7 @@ async fn a_callback_that_does_not_know_its_token_stays_inactive() {
     let mut webhook = stage.receiver.webhook();
     webhook["verify_token"] = "the wrong token".into();
     let body = json!({"client_id": CLIENT_ID, "webhook": webhook});
-    let request = stage
-        .request(Method::POST, "/_sandbox/instagram/apps")
-        .json(&body);
+    let request = stage.request(Method::POST, "/_sandbox/instagram/apps").json(&body);
     let reply = stage.send(request).await;
     assert_eq!(reply.status, 400);
     assert_eq!(reply.json()["error"]["code"], "verification_failed");
@@ -326,10 +276,7 @@ async fn a_receiver_that_never_answers_delays_nobody_else() {
     let token = stage.control("instagram/tokens", &body).await["token"].clone();
     let fields = json!({"subscribed_fields": "messages"});
     let path = "/instagram/graph/me/subscribed_apps";
-    stage
-        .post_json(path, token.as_str().unwrap(), &fields)
-        .await
-        .ok();
+    stage.post_json(path, token.as_str().unwrap(), &fields).await.ok();
     stage.receiver.hang();
     for count in 1..=3 {
         stage.write("mira.demo", "Hello?").await;

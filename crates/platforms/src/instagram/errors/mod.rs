@@ -108,10 +108,7 @@ pub(super) fn judge_exchange(failed: Failed, now: Timestamp) -> ConnectorError {
     };
     let Some(said) = own else {
         let error = judge(failed, Call::Once, now);
-        return ConnectorError {
-            code: Code::TokenExchangeFailed,
-            ..error
-        };
+        return ConnectorError { code: Code::TokenExchangeFailed, ..error };
     };
     let words = said.message.clone().unwrap_or_default();
     let code = if words.contains("was already used") {

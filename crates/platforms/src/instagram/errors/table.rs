@@ -157,11 +157,6 @@ pub(super) fn find(code: i64, subcode: Option<i64>) -> Option<&'static Row> {
     };
     let fine = subcode.and_then(|_| row(code, subcode).or_else(|| row(ANY, subcode)));
     // All of 200 to 299 are about permissions.
-    let family = if (200..300).contains(&code) {
-        200
-    } else {
-        code
-    };
-    fine.or_else(|| row(code, None))
-        .or_else(|| row(family, None))
+    let family = if (200..300).contains(&code) { 200 } else { code };
+    fine.or_else(|| row(code, None)).or_else(|| row(family, None))
 }

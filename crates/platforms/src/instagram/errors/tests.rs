@@ -57,13 +57,7 @@ fn every_row_has_its_outcome() {
         let of = subcode.map_or_else(String::new, |subcode| format!("/{subcode}"));
         write!(text, "{sent}{of}: {}, {}", once.code, class(once.retry)).unwrap();
         if again.retry != once.retry {
-            write!(
-                text,
-                " (repeatable: {}, {})",
-                again.code,
-                class(again.retry)
-            )
-            .unwrap();
+            write!(text, " (repeatable: {}, {})", again.code, class(again.retry)).unwrap();
         }
         if let Some(details) = &once.details {
             write!(text, " {details}").unwrap();
@@ -79,48 +73,18 @@ fn every_row_has_its_outcome() {
 #[test]
 fn classes_agree_with_the_published_tables() {
     let classes = [
-        (
-            "transient",
-            "2/1545133 24/2207006 24/2207008 100/2018008 100/2018294 9007/2207027",
-        ),
-        (
-            "wait",
-            "4 9/2207042 10/1893063 17 32 341 368 613 613/1996 613/2018338 613/2534040",
-        ),
+        ("transient", "2/1545133 24/2207006 24/2207008 100/2018008 100/2018294 9007/2207027"),
+        ("wait", "4 9/2207042 10/1893063 17 32 341 368 613 613/1996 613/2018338 613/2534040"),
         ("wait", "80001 80002 80006"),
-        (
-            "auth",
-            "25/2207050 102 190 190/458 190/459 190/460 190/463 190/464 190/467 190/492",
-        ),
+        ("auth", "25/2207050 102 190 190/458 190/459 190/460 190/463 190/464 190/467 190/492"),
         ("unknown", "1 1/1357046 2"),
-        (
-            "permanent",
-            "1/99 3 4/2207051 10 10/2534022 10/2018278 10/2018065 10/2018108",
-        ),
-        (
-            "permanent",
-            "10/2534048 10/2534077 10/2018300 27 100 100/33 100/2018001 100/2018014",
-        ),
-        (
-            "permanent",
-            "100/2018047 100/2018074 100/2018109 100/2018320 100/2018328",
-        ),
-        (
-            "permanent",
-            "100/2534001 100/2534013 100/2534014 100/2534015 100/2534025",
-        ),
-        (
-            "permanent",
-            "100/2534029 100/2534037 200 200/1545041 200/2018028 200/2534041",
-        ),
-        (
-            "permanent",
-            "200/2534048 200/2534066 210 299 230 352/2207026 506 551 551/1545041",
-        ),
-        (
-            "permanent",
-            "2018300 9004/2207052 9010 10900 10903 10904/1893050 1609005 36103",
-        ),
+        ("permanent", "1/99 3 4/2207051 10 10/2534022 10/2018278 10/2018065 10/2018108"),
+        ("permanent", "10/2534048 10/2534077 10/2018300 27 100 100/33 100/2018001 100/2018014"),
+        ("permanent", "100/2018047 100/2018074 100/2018109 100/2018320 100/2018328"),
+        ("permanent", "100/2534001 100/2534013 100/2534014 100/2534015 100/2534025"),
+        ("permanent", "100/2534029 100/2534037 200 200/1545041 200/2018028 200/2534041"),
+        ("permanent", "200/2534048 200/2534066 210 299 230 352/2207026 506 551 551/1545041"),
+        ("permanent", "2018300 9004/2207052 9010 10900 10903 10904/1893050 1609005 36103"),
         ("permanent", "9000001 10/2534001 10/777 12345"),
     ];
     for (class_of_all, codes) in classes {
@@ -145,15 +109,9 @@ fn no_pair_stands_in_the_table_twice() {
 #[test]
 fn the_platforms_words_are_kept() {
     let error = fail(envelope(10, Some(2_534_022)), Call::Once);
-    assert!(
-        error.message.ends_with("Instagram says: メッセージ"),
-        "{error}"
-    );
+    assert!(error.message.ends_with("Instagram says: メッセージ"), "{error}");
     let said = error.said.unwrap();
-    assert_eq!(
-        (said.status, said.code, said.subcode),
-        (Some(400), Some(10), Some(2_534_022))
-    );
+    assert_eq!((said.status, said.code, said.subcode), (Some(400), Some(10), Some(2_534_022)));
     assert_eq!(said.kind.as_deref(), Some("OAuthException"));
     assert_eq!(said.trace_id.as_deref(), Some("A1"));
 }
@@ -186,11 +144,7 @@ fn without_an_envelope_only_a_send_is_in_doubt() {
     for (status, once, again) in cases {
         let page = || reply(status, "<html>");
         assert_eq!(class(fail(page(), Call::Once).retry), once, "{status}");
-        assert_eq!(
-            class(fail(page(), Call::Repeatable).retry),
-            again,
-            "{status}"
-        );
+        assert_eq!(class(fail(page(), Call::Repeatable).retry), again, "{status}");
     }
     let no_reply = |why, call| class(judge(Failed::NoReply(why), call, NOW).retry);
     assert_eq!(no_reply(NoReply::Unanswered, Call::Once), "unknown");
@@ -216,22 +170,10 @@ fn a_refused_code_is_named_as_far_as_instagram_names_it() {
         judge_exchange(Failed::Wordless(reply(400, &body.to_string())), NOW)
     };
     let used = refused("Matching code was not found or was already used");
-    assert_eq!(
-        (used.code, used.retry),
-        (Code::CodeAlreadyRedeemed, Retry::Permanent)
-    );
+    assert_eq!((used.code, used.retry), (Code::CodeAlreadyRedeemed, Retry::Permanent));
     let wrong = refused("Invalid platform app");
-    assert_eq!(
-        (wrong.code, wrong.retry),
-        (Code::TokenExchangeFailed, Retry::Permanent)
-    );
-    assert_eq!(
-        wrong.said.unwrap().message.as_deref(),
-        Some("Invalid platform app")
-    );
+    assert_eq!((wrong.code, wrong.retry), (Code::TokenExchangeFailed, Retry::Permanent));
+    assert_eq!(wrong.said.unwrap().message.as_deref(), Some("Invalid platform app"));
     let lost = judge_exchange(Failed::NoReply(NoReply::Unanswered), NOW);
-    assert_eq!(
-        (lost.code, lost.retry),
-        (Code::TokenExchangeFailed, Retry::Unknown)
-    );
+    assert_eq!((lost.code, lost.retry), (Code::TokenExchangeFailed, Retry::Unknown));
 }

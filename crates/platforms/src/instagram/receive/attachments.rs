@@ -18,12 +18,7 @@ fn attachment(item: &Value) -> Attachment {
     let word = text(item, "type");
     let (kind, says_all) = kind(word.as_deref().unwrap_or_default());
     let payload = item.get("payload").cloned().unwrap_or(Value::Null);
-    Attachment {
-        kind,
-        original: word.filter(|_| !says_all),
-        url: text(&payload, "url"),
-        payload,
-    }
+    Attachment { kind, original: word.filter(|_| !says_all), url: text(&payload, "url"), payload }
 }
 
 /// Finds our kind, and whether it says everything that Instagram's word does.

@@ -20,19 +20,13 @@ pub(super) struct Parties {
 impl Parties {
     pub(super) fn of(item: &Value, account: &RemoteAccount) -> Self {
         let sender = party(item, "sender");
-        let is_echo = item
-            .get("message")
-            .is_some_and(|message| flag(message, "is_echo"));
+        let is_echo = item.get("message").is_some_and(|message| flag(message, "is_echo"));
         let (direction, other) = if is_echo || sender.as_deref() == Some(account.as_str()) {
             (Direction::Outgoing, party(item, "recipient"))
         } else {
             (Direction::Incoming, sender.clone())
         };
-        Self {
-            sender,
-            other,
-            direction,
-        }
+        Self { sender, other, direction }
     }
 
     /// Instagram names no conversation; the person's id for this account stands for it.
@@ -74,13 +68,9 @@ impl Parties {
             text: text(message, "text"),
             attachments: attachments::read(message),
             reply_to: reply.and_then(mid),
-            story_reply: story.map(|story| Story {
-                id: text(story, "id"),
-                url: text(story, "url"),
-            }),
-            quick_reply: message
-                .get("quick_reply")
-                .and_then(|reply| text(reply, "payload")),
+            story_reply: story
+                .map(|story| Story { id: text(story, "id"), url: text(story, "url") }),
+            quick_reply: message.get("quick_reply").and_then(|reply| text(reply, "payload")),
             referral: message.get("referral").and_then(referral),
             is_self: flag(message, "is_self") || flag(item, "is_self"),
             is_unsupported: flag(message, "is_unsupported"),
@@ -89,10 +79,7 @@ impl Parties {
     }
 
     fn postback(&self, item: &Value, postback: &Value) -> Option<What> {
-        let tap = Postback {
-            payload: text(postback, "payload"),
-            title: text(postback, "title"),
-        };
+        let tap = Postback { payload: text(postback, "payload"), title: text(postback, "title") };
         let source = postback.get("referral").or_else(|| item.get("referral"));
         let id = match mid(postback) {
             Some(id) => id,
@@ -169,11 +156,7 @@ impl Parties {
     }
 
     fn control(&self, item: &Value) -> Option<What> {
-        let kinds = [
-            "pass_thread_control",
-            "take_thread_control",
-            "request_thread_control",
-        ];
+        let kinds = ["pass_thread_control", "take_thread_control", "request_thread_control"];
         let control = kinds.iter().find_map(|kind| item.get(kind))?;
         let owner = text(control, "new_owner_app_id");
         let previous = text(control, "previous_owner_app_id");
@@ -181,12 +164,7 @@ impl Parties {
         (owner.is_some() || previous.is_some()).then_some(())?;
         let thread = self.thread()?;
         let metadata = text(control, "metadata");
-        Some(What::ControlChanged {
-            thread,
-            owner,
-            previous,
-            metadata,
-        })
+        Some(What::ControlChanged { thread, owner, previous, metadata })
     }
 }
 
@@ -211,7 +189,5 @@ fn flag(value: &Value, key: &str) -> bool {
 }
 
 fn mid(object: &Value) -> Option<RemoteMessage> {
-    text(object, "mid")
-        .filter(|mid| !mid.is_empty())
-        .map(RemoteMessage::new)
+    text(object, "mid").filter(|mid| !mid.is_empty()).map(RemoteMessage::new)
 }

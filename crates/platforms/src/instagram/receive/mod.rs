@@ -49,10 +49,7 @@ fn permission(field: &str) -> &'static str {
 
 impl Inbound for Instagram {
     fn subscription(&self) -> Subscription {
-        Subscription {
-            object: "instagram",
-            fields: FIELDS,
-        }
+        Subscription { object: "instagram", fields: FIELDS }
     }
 
     fn challenge(&self, query: &[(String, String)], tokens: &[Secret]) -> Option<String> {
@@ -79,11 +76,7 @@ impl Inbound for Instagram {
         Box::pin(async move {
             let is_granted =
                 |field: &str| granted.is_none_or(|all| all.contains(permission(field)));
-            let fields: Vec<_> = FIELDS
-                .iter()
-                .copied()
-                .filter(|one| is_granted(one))
-                .collect();
+            let fields: Vec<_> = FIELDS.iter().copied().filter(|one| is_granted(one)).collect();
             if fields.is_empty() {
                 return Ok(());
             }
@@ -106,15 +99,10 @@ impl Inbound for Instagram {
 
 /// Code 100 without a subcode names a field that this version of the API does not have.
 fn unsubscribed(error: ConnectorError) -> ConnectorError {
-    let is_field = error
-        .said
-        .as_ref()
-        .is_some_and(|said| said.code == Some(100) && said.subcode.is_none());
+    let is_field =
+        error.said.as_ref().is_some_and(|said| said.code == Some(100) && said.subcode.is_none());
     let remedy = "Set the API version to one that has the webhook field Instagram names.";
-    ConnectorError {
-        remedy: if is_field { Some(remedy) } else { error.remedy },
-        ..error
-    }
+    ConnectorError { remedy: if is_field { Some(remedy) } else { error.remedy }, ..error }
 }
 
 /// Reads an entry, which carries its events in one of four forms, or in several.
@@ -126,17 +114,10 @@ fn events(entry: &Value) -> Vec<Event> {
         None => &[],
     };
     let account = RemoteAccount::new(text(entry, "id").unwrap_or_default());
-    let source = Source {
-        account: &account,
-        sent: time(entry, "time"),
-    };
+    let source = Source { account: &account, sent: time(entry, "time") };
     let mut events = Vec::new();
     for (key, standby) in [("messaging", false), ("standby", true)] {
-        events.extend(
-            list(key)
-                .iter()
-                .map(|item| source.event(item, item, standby)),
-        );
+        events.extend(list(key).iter().map(|item| source.event(item, item, standby)));
     }
     events.extend(list("changes").iter().map(|change| source.change(change)));
     if entry.get("field").is_some() {
@@ -210,9 +191,7 @@ fn comment(value: &Value, account: &RemoteAccount, is_live: bool) -> What {
     let from = value.get("from").unwrap_or(&Value::Null);
     let media = value.get("media").unwrap_or(&Value::Null);
     let author = text(from, "id");
-    let is_own = from
-        .get("self_ig_scoped_id")
-        .is_some_and(|id| !id.is_null())
+    let is_own = from.get("self_ig_scoped_id").is_some_and(|id| !id.is_null())
         || author.as_deref() == Some(account.as_str());
     What::Comment(Box::new(Comment {
         id,

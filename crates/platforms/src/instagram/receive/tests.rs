@@ -78,15 +78,7 @@ fn a_signature_is_over_the_bytes_that_arrived() {
 
 #[test]
 fn a_body_without_entries_is_no_webhook() {
-    for body in [
-        "",
-        "[]",
-        "7",
-        "{}",
-        r#"{"entry":{}}"#,
-        r#"[{"entry":[]}]"#,
-        "{\"entry\":[",
-    ] {
+    for body in ["", "[]", "7", "{}", r#"{"entry":{}}"#, r#"[{"entry":[]}]"#, "{\"entry\":["] {
         assert!(Instagram.parse(body.as_bytes()).is_err(), "{body}");
     }
     assert_eq!(Instagram.parse(br#"{"entry":[]}"#), Ok(Vec::new()));
@@ -115,10 +107,7 @@ fn one_bad_event_is_unknown_alone() {
         assert_eq!((&events[0].what, &events[0].raw), (&What::Unknown, &bad));
         assert_eq!(events[1].what.name(), "message");
     }
-    for entry in [
-        json!(3),
-        json!({"id": "1784", "changed_fields": ["comments"]}),
-    ] {
+    for entry in [json!(3), json!({"id": "1784", "changed_fields": ["comments"]})] {
         let events = parse(&json!({"entry": [&entry]}));
         assert_eq!((&events[0].what, &events[0].raw), (&What::Unknown, &entry));
     }
@@ -137,16 +126,7 @@ fn an_entry_may_carry_several_forms_at_once() {
         "field": "comments", "value": &comment,
     }]}));
     let names: Vec<_> = events.iter().map(|event| event.what.name()).collect();
-    assert_eq!(
-        names,
-        [
-            "message_read",
-            "message_read",
-            "comment",
-            "unknown",
-            "comment"
-        ]
-    );
+    assert_eq!(names, ["message_read", "message_read", "comment", "unknown", "comment"]);
     let live = |event: &Event| matches!(&event.what, What::Comment(comment) if comment.is_live);
     assert!(live(&events[2]) && !live(&events[4]));
     let at = Some(Timestamp::from_millis(1_767_182_410_000));
@@ -193,10 +173,7 @@ fn a_tap_without_id_gets_the_same_one_every_time() {
         }
     };
     let first = id("FAQ", json!(1_767_182_410_000_i64));
-    assert!(
-        first.starts_with("postback-") && first.len() == 41,
-        "{first}"
-    );
+    assert!(first.starts_with("postback-") && first.len() == 41, "{first}");
     assert_eq!(first, id("FAQ", json!("1767182410000")));
     assert_ne!(first, id("FAQ", json!(1_767_182_410_001_i64)));
     assert_ne!(first, id("OTHER", json!(1_767_182_410_000_i64)));
@@ -225,10 +202,7 @@ fn attachments_keep_the_platforms_word_where_it_says_more() {
         let [first, second] = message.attachments.as_slice() else {
             panic!("{word}");
         };
-        assert_eq!(
-            (first.kind, first.original.as_deref()),
-            (kind, kept.then_some(word))
-        );
+        assert_eq!((first.kind, first.original.as_deref()), (kind, kept.then_some(word)));
         assert_eq!((&first.payload, &first.url), (&json!({"x": 1}), &None));
         assert_eq!(second.kind, UnsupportedType);
     }
@@ -240,45 +214,24 @@ fn a_product_page_is_a_referral() {
     let What::Message(message) = did("message", &message) else {
         panic!();
     };
-    assert_eq!(
-        message.referral.unwrap().details,
-        json!({"product": {"id": "77"}})
-    );
+    assert_eq!(message.referral.unwrap().details, json!({"product": {"id": "77"}}));
 }
 
 #[test]
 fn control_of_a_thread_may_be_taken_and_asked_for() {
     for key in ["take_thread_control", "request_thread_control"] {
         let what = did(key, &json!({"new_owner_app_id": 310}));
-        let What::ControlChanged {
-            thread,
-            owner,
-            previous,
-            ..
-        } = what
-        else {
+        let What::ControlChanged { thread, owner, previous, .. } = what else {
             panic!("{key}");
         };
-        assert_eq!(
-            (thread.as_str(), owner.as_deref(), previous),
-            ("1099", Some("310"), None)
-        );
+        assert_eq!((thread.as_str(), owner.as_deref(), previous), ("1099", Some("310"), None));
     }
 }
 
 #[test]
 fn a_new_message_may_be_announced_as_an_edit() {
     let announced = What::MessageAnnounced(posta_core::id::RemoteMessage::new("m"));
-    assert_eq!(
-        did("message_edit", &json!({"mid": "m", "num_edit": 0})),
-        announced
-    );
-    assert_eq!(
-        did("message_edit", &json!({"mid": "m", "num_edit": "0"})),
-        announced
-    );
-    assert_eq!(
-        did("message_edit", &json!({"mid": "m", "text": "x"})),
-        What::Unknown
-    );
+    assert_eq!(did("message_edit", &json!({"mid": "m", "num_edit": 0})), announced);
+    assert_eq!(did("message_edit", &json!({"mid": "m", "num_edit": "0"})), announced);
+    assert_eq!(did("message_edit", &json!({"mid": "m", "text": "x"})), What::Unknown);
 }

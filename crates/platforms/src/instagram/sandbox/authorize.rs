@@ -113,11 +113,9 @@ impl Ask {
         let app = network.app(client_id).ok_or("Invalid platform app.")?;
         let redirect_uri = params.text("redirect_uri").ok_or("Missing redirect_uri.")?;
         if !app.redirect_uris.iter().any(|known| known == redirect_uri) {
-            return Err(
-                "Invalid redirect_uri: it must equal one of the app's registered \
+            return Err("Invalid redirect_uri: it must equal one of the app's registered \
                         redirect URIs, to the character."
-                    .to_owned(),
-            );
+                .to_owned());
         }
         if params.text("response_type") != Some("code") {
             return Err("Invalid response_type: it must be \"code\".".to_owned());
@@ -149,11 +147,7 @@ impl Ask {
             query.append_pair("state", state);
         }
         let query = query.finish();
-        let joint = if self.redirect_uri.contains('?') {
-            '&'
-        } else {
-            '?'
-        };
+        let joint = if self.redirect_uri.contains('?') { '&' } else { '?' };
         let location = format!("{}{joint}{query}{fragment}", self.redirect_uri);
         (StatusCode::FOUND, [(LOCATION, location)]).into_response()
     }
@@ -179,19 +173,13 @@ fn page(title: &str, content: &Markup) -> Markup {
 
 fn error(message: &str) -> Response {
     let content = html! { p { (message) } };
-    (
-        StatusCode::BAD_REQUEST,
-        page("Sorry, this cannot be done", &content),
-    )
-        .into_response()
+    (StatusCode::BAD_REQUEST, page("Sorry, this cannot be done", &content)).into_response()
 }
 
 fn consent(ask: &Ask, accounts: &[Account], params: &Params) -> Markup {
     let is_true = |name| matches!(params.text(name), Some("true" | "1"));
     let hides_facebook = matches!(params.text("enable_fb_login"), Some("false" | "0"));
-    let first = accounts
-        .iter()
-        .position(|account| account.kind != AccountKind::Personal);
+    let first = accounts.iter().position(|account| account.kind != AccountKind::Personal);
     let content = html! {
         @if is_true("force_reauth") {
             p { small {
@@ -230,17 +218,11 @@ fn consent(ask: &Ask, accounts: &[Account], params: &Params) -> Markup {
             button type="submit" name="decision" value="deny" { "Deny" }
         }
     };
-    page(
-        &format!("{} wants to use your account", ask.app_name),
-        &content,
-    )
+    page(&format!("{} wants to use your account", ask.app_name), &content)
 }
 
 fn scope_line(scope: &str) -> Markup {
-    let meaning = SCOPES
-        .iter()
-        .find(|(known, _)| *known == scope)
-        .map_or("", |(_, text)| text);
+    let meaning = SCOPES.iter().find(|(known, _)| *known == scope).map_or("", |(_, text)| text);
     let is_required = scope == BASIC;
     html! {
         label title=(scope) {

@@ -50,11 +50,7 @@ impl Caller {
     pub(super) fn need(&self, scope: &str) -> Result<(), Refusal> {
         let scopes = self.grant.as_ref().map(|grant| &grant.scopes);
         let has = |scope: &str| scopes.is_some_and(|scopes| scopes.contains(scope));
-        if has(BASIC) && has(scope) {
-            Ok(())
-        } else {
-            Err(Refusal::no_permission())
-        }
+        if has(BASIC) && has(scope) { Ok(()) } else { Err(Refusal::no_permission()) }
     }
 
     fn is_meant_by(&self, node: &str) -> bool {
@@ -64,34 +60,16 @@ impl Caller {
 
 /// Answers everything on this host.
 pub(super) async fn answer(State(sandbox): State<Sandbox>, request: Request) -> Response {
-    let mut path: Vec<String> = request
-        .uri()
-        .path()
-        .split('/')
-        .skip(3)
-        .map(str::to_owned)
-        .collect();
+    let mut path: Vec<String> =
+        request.uri().path().split('/').skip(3).map(str::to_owned).collect();
     path.retain(|segment| !segment.is_empty());
     let version = path.first().filter(|first| is_version(first)).cloned();
     path.drain(..usize::from(version.is_some()));
-    let authorization = request
-        .headers()
-        .get(AUTHORIZATION)
-        .and_then(|value| value.to_str().ok());
-    let bearer = authorization
-        .and_then(|value| value.split_once(' '))
-        .map(|(_, token)| token);
+    let authorization = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let bearer = authorization.and_then(|value| value.split_once(' ')).map(|(_, token)| token);
     let (bearer, method) = (bearer.map(str::to_owned), request.method().to_string());
     let answer = match Params::read(request).await {
-        Ok(params) => route(
-            &sandbox,
-            &Call {
-                method,
-                path,
-                bearer,
-                params,
-            },
-        ),
+        Ok(params) => route(&sandbox, &Call { method, path, bearer, params }),
         Err(message) => Err(Refusal::parameter(message)),
     };
     let trace = format!("A{}", seed::opaque::<17>(sandbox.chance()));
@@ -100,14 +78,8 @@ pub(super) async fn answer(State(sandbox): State<Sandbox>, request: Request) -> 
         Err(refusal) => refuse(&refusal, &trace),
     };
     let headers = response.headers_mut();
-    headers.insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static("application/json; charset=UTF-8"),
-    );
-    for (name, value) in [
-        ("facebook-api-version", version),
-        ("x-fb-trace-id", Some(trace)),
-    ] {
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=UTF-8"));
+    for (name, value) in [("facebook-api-version", version), ("x-fb-trace-id", Some(trace))] {
         if let Some(value) = value.and_then(|value| HeaderValue::from_str(&value).ok()) {
             headers.insert(name, value);
         }
@@ -116,9 +88,7 @@ pub(super) async fn answer(State(sandbox): State<Sandbox>, request: Request) -> 
 }
 
 fn is_version(segment: &str) -> bool {
-    let number = segment
-        .strip_prefix('v')
-        .and_then(|rest| rest.split_once('.'));
+    let number = segment.strip_prefix('v').and_then(|rest| rest.split_once('.'));
     let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     number.is_some_and(|(major, minor)| is_digits(major) && is_digits(minor))
 }
@@ -153,9 +123,7 @@ fn route(sandbox: &Sandbox, call: &Call) -> Result<Value, Refusal> {
             let caller = owner(sandbox, call, node)?;
             caller.need(BASIC)?;
             let mut world = sandbox.world();
-            let grant = world
-                .network(NAME)
-                .grant_mut(&caller.client_id, &caller.account);
+            let grant = world.network(NAME).grant_mut(&caller.client_id, &caller.account);
             grant.subscribed_fields.clear();
             Ok(json!({"success": true}))
         }
@@ -166,19 +134,14 @@ fn route(sandbox: &Sandbox, call: &Call) -> Result<Value, Refusal> {
         (method, [node]) => Err(Refusal::no_object(method, node)),
         _ => {
             let path = call.path.join("/");
-            Err(Refusal::parameter(format!(
-                "Unknown path components: /{path}"
-            )))
+            Err(Refusal::parameter(format!("Unknown path components: /{path}")))
         }
     }
 }
 
 /// Finds the token of a call, if it is good.
 pub(super) fn token(sandbox: &Sandbox, call: &Call) -> Result<Token, Refusal> {
-    let given = call
-        .bearer
-        .as_deref()
-        .or_else(|| call.params.text("access_token"));
+    let given = call.bearer.as_deref().or_else(|| call.params.text("access_token"));
     let given = given.ok_or_else(Refusal::no_token)?;
     if !given.starts_with("IG") || !given.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         return Err(Refusal::unreadable_token());
@@ -186,9 +149,7 @@ pub(super) fn token(sandbox: &Sandbox, call: &Call) -> Result<Token, Refusal> {
     let now = sandbox.clock().now();
     let mut world = sandbox.world();
     let mut tokens = world.network(NAME).tokens.iter();
-    let token = tokens
-        .find(|token| token.text == given)
-        .ok_or_else(Refusal::unknown_token)?;
+    let token = tokens.find(|token| token.text == given).ok_or_else(Refusal::unknown_token)?;
     if let Some(why) = token.revoked {
         return Err(Refusal::revoked_token(why));
     }
@@ -201,25 +162,14 @@ pub(super) fn token(sandbox: &Sandbox, call: &Call) -> Result<Token, Refusal> {
 fn caller(sandbox: &Sandbox, call: &Call) -> Result<Caller, Refusal> {
     let token = token(sandbox, call)?;
     let mut world = sandbox.world();
-    let grant = world
-        .network(NAME)
-        .grant(&token.client_id, &token.account)
-        .cloned();
-    Ok(Caller {
-        client_id: token.client_id,
-        account: token.account,
-        grant,
-    })
+    let grant = world.network(NAME).grant(&token.client_id, &token.account).cloned();
+    Ok(Caller { client_id: token.client_id, account: token.account, grant })
 }
 
 /// Finds who calls, if the path means their own account.
 fn owner(sandbox: &Sandbox, call: &Call, node: &str) -> Result<Caller, Refusal> {
     let caller = caller(sandbox, call)?;
-    if caller.is_meant_by(node) {
-        Ok(caller)
-    } else {
-        Err(Refusal::no_object(&call.method, node))
-    }
+    if caller.is_meant_by(node) { Ok(caller) } else { Err(Refusal::no_object(&call.method, node)) }
 }
 
 /// `GET /me`, `GET /{account}` and `GET /{person}`.
@@ -298,9 +248,7 @@ fn select(object: &Value, fields: &[String]) -> Result<Value, Refusal> {
 fn subscribe(sandbox: &Sandbox, call: &Call, caller: &Caller) -> Result<Value, Refusal> {
     let fields = call.params.list("subscribed_fields").unwrap_or_default();
     if fields.is_empty() {
-        return Err(Refusal::parameter(
-            "The parameter subscribed_fields is required",
-        ));
+        return Err(Refusal::parameter("The parameter subscribed_fields is required"));
     }
     for (place, field) in fields.iter().enumerate() {
         if !FIELDS.contains(&field.as_str()) {
@@ -312,9 +260,7 @@ fn subscribe(sandbox: &Sandbox, call: &Call, caller: &Caller) -> Result<Value, R
         caller.need(if is_comment { COMMENTS } else { MESSAGES })?;
     }
     let mut world = sandbox.world();
-    let grant = world
-        .network(NAME)
-        .grant_mut(&caller.client_id, &caller.account);
+    let grant = world.network(NAME).grant_mut(&caller.client_id, &caller.account);
     grant.subscribed_fields = fields.into_iter().collect();
     Ok(json!({"success": true}))
 }
@@ -323,9 +269,7 @@ fn subscriptions(sandbox: &Sandbox, caller: &Caller) -> Value {
     let mut world = sandbox.world();
     let network: &Network = world.network(NAME);
     let grant = network.grant(&caller.client_id, &caller.account);
-    let fields = grant
-        .map(|grant| &grant.subscribed_fields)
-        .filter(|fields| !fields.is_empty());
+    let fields = grant.map(|grant| &grant.subscribed_fields).filter(|fields| !fields.is_empty());
     let app = network.app(&caller.client_id).zip(fields);
     let list = app.map(
         |(app, fields)| json!({"id": app.client_id, "name": app.name, "subscribed_fields": fields}),

@@ -73,15 +73,9 @@ impl Ask {
             // Nobody comments here, so there is no comment that could be answered.
             return Err(Refusal::comment_taken());
         }
-        let id = recipient
-            .get("id")
-            .filter(|id| id.is_string() || id.is_number());
+        let id = recipient.get("id").filter(|id| id.is_string() || id.is_number());
         let id = id.ok_or_else(|| Refusal::parameter("Param recipient must have an id"))?;
-        Ok(Self {
-            recipient: plain(id),
-            content,
-            is_human_agent: read_tag(params)?,
-        })
+        Ok(Self { recipient: plain(id), content, is_human_agent: read_tag(params)? })
     }
 }
 
@@ -93,9 +87,7 @@ fn read_tag(params: &Params) -> Result<bool, Refusal> {
     }
     match params.text("tag") {
         Some("HUMAN_AGENT") => Ok(true),
-        Some(other) => Err(Refusal::parameter(format!(
-            "The tag {other} is not supported"
-        ))),
+        Some(other) => Err(Refusal::parameter(format!("The tag {other} is not supported"))),
         None if kind == Some("MESSAGE_TAG") => {
             Err(Refusal::parameter("The parameter tag is required"))
         }
@@ -111,10 +103,7 @@ fn read_message(params: &Params) -> Result<Draft, Refusal> {
         Some(Value::String(text)) => Some(text.clone()).filter(|text| !text.trim().is_empty()),
         Some(_) => return Err(Refusal::parameter("Param message[text] must be a string")),
     };
-    if text
-        .as_ref()
-        .is_some_and(|text| text.len() > MAX_TEXT_BYTES)
-    {
+    if text.as_ref().is_some_and(|text| text.len() > MAX_TEXT_BYTES) {
         let message = "Length of param message[text] must be less than or equal to 1000";
         return Err(Refusal::parameter(message));
     }
@@ -123,15 +112,9 @@ fn read_message(params: &Params) -> Result<Draft, Refusal> {
         check_quick_replies(replies, text.is_some())?;
     }
     match (&text, attachments.is_empty()) {
-        (None, true) => Err(Refusal::invalid_message(
-            "it has neither text nor an attachment",
-        )),
+        (None, true) => Err(Refusal::invalid_message("it has neither text nor an attachment")),
         (Some(_), false) => Err(Refusal::invalid_message("text and an attachment need two")),
-        _ => Ok(Draft {
-            text,
-            attachments,
-            ..Draft::default()
-        }),
+        _ => Ok(Draft { text, attachments, ..Draft::default() }),
     }
 }
 
@@ -150,9 +133,7 @@ fn read_attachments(message: &Value) -> Result<Vec<Value>, Refusal> {
     }
     let is_image = |attachment: &Value| attachment["type"] == "image";
     if attachments.len() > 10 || (attachments.len() > 1 && !attachments.iter().all(is_image)) {
-        return Err(Refusal::invalid_message(
-            "only up to ten images travel together",
-        ));
+        return Err(Refusal::invalid_message("only up to ten images travel together"));
     }
     Ok(attachments)
 }
@@ -166,15 +147,11 @@ fn check_attachment(attachment: &Value) -> Result<(), Refusal> {
                 // Nothing can be uploaded here, so no id can be right.
                 return Err(Refusal::unknown_attachment());
             }
-            let url = payload["url"]
-                .as_str()
-                .and_then(|url| url::Url::parse(url).ok());
+            let url = payload["url"].as_str().and_then(|url| url::Url::parse(url).ok());
             if url.is_some_and(|url| matches!(url.scheme(), "http" | "https")) {
                 Ok(())
             } else {
-                Err(Refusal::parameter(
-                    "Param attachment[payload][url] must be a valid URL",
-                ))
+                Err(Refusal::parameter("Param attachment[payload][url] must be a valid URL"))
             }
         }
         Some("MEDIA_SHARE") if !payload["id"].is_null() => Ok(()),
@@ -188,8 +165,7 @@ fn check_attachment(attachment: &Value) -> Result<(), Refusal> {
 
 fn check_template(payload: &Value) -> Result<(), Refusal> {
     let counts = |list: &Value, most: usize| {
-        list.as_array()
-            .is_some_and(|list| !list.is_empty() && list.len() <= most)
+        list.as_array().is_some_and(|list| !list.is_empty() && list.len() <= most)
     };
     let is_right = match payload["template_type"].as_str() {
         Some("generic") => counts(&payload["elements"], 10),
@@ -199,9 +175,7 @@ fn check_template(payload: &Value) -> Result<(), Refusal> {
     if is_right {
         Ok(())
     } else {
-        Err(Refusal::invalid_message(
-            "the template is incomplete or too long",
-        ))
+        Err(Refusal::invalid_message("the template is incomplete or too long"))
     }
 }
 
@@ -215,9 +189,7 @@ fn check_quick_replies(replies: &Value, has_text: bool) -> Result<(), Refusal> {
     if has_text && list.is_some_and(|list| list.iter().all(is_known)) {
         Ok(())
     } else {
-        Err(Refusal::invalid_message(
-            "quick replies are up to 13, complete, and below a text",
-        ))
+        Err(Refusal::invalid_message("quick replies are up to 13, complete, and below a text"))
     }
 }
 
@@ -233,16 +205,10 @@ fn read_action(action: &str, params: &Params) -> Result<Action, Refusal> {
         "mark_seen" => Ok(Action::MarkSeen),
         "unreact" => Ok(Action::React(message()?, None)),
         "react" => {
-            let reaction = payload["reaction"]
-                .as_str()
-                .filter(|reaction| !reaction.is_empty());
+            let reaction = payload["reaction"].as_str().filter(|reaction| !reaction.is_empty());
             let reaction =
                 reaction.ok_or_else(|| Refusal::parameter("Param payload must have a reaction"))?;
-            let emoji = if reaction == "love" {
-                "\u{2764}\u{fe0f}"
-            } else {
-                reaction
-            };
+            let emoji = if reaction == "love" { "\u{2764}\u{fe0f}" } else { reaction };
             Ok(Action::React(message()?, Some(emoji.to_owned())))
         }
         _ => Err(Refusal::parameter(
@@ -253,10 +219,7 @@ fn read_action(action: &str, params: &Params) -> Result<Action, Refusal> {
 
 /// Finds whom the account would write to, by username.
 fn recipient(network: &Network, caller: &Caller, ask: &Ask) -> Result<String, Refusal> {
-    if network
-        .account(&caller.account)
-        .is_none_or(|account| !account.message_access)
-    {
+    if network.account(&caller.account).is_none_or(|account| !account.message_access) {
         return Err(Refusal::access_off());
     }
     let person = network.person_scoped(&caller.account, &ask.recipient);
@@ -286,11 +249,7 @@ fn check_window(
     if opened.is_some() && matches!(ask.content, Content::Action(Action::MarkSeen)) {
         return Ok(());
     }
-    let window = if ask.is_human_agent {
-        HUMAN_AGENT_WINDOW
-    } else {
-        STANDARD_WINDOW
-    };
+    let window = if ask.is_human_agent { HUMAN_AGENT_WINDOW } else { STANDARD_WINDOW };
     match opened {
         Some(opened) if sandbox.clock().now().since(opened) <= window => Ok(()),
         _ => Err(Refusal::outside_window()),

@@ -49,17 +49,10 @@ mod tests {
         let mint = || mint("17841499900000001", "1099900000000101", now, &chance);
         let (one, other) = (mint(), mint());
         assert_ne!(one, other);
-        let plain = one
-            .replace("ZD", "=")
-            .replace("ZC", "/")
-            .replace("ZB", "+")
-            .replace("ZA", "Z");
+        let plain = one.replace("ZD", "=").replace("ZC", "/").replace("ZB", "+").replace("ZA", "Z");
         let plain = String::from_utf8(STANDARD.decode(plain).unwrap()).unwrap();
         let parts: Vec<&str> = plain.split(':').collect();
-        assert_eq!(
-            parts[..4],
-            ["ig_dm_item", "1", "IGMessageID", "17841499900000001"]
-        );
+        assert_eq!(parts[..4], ["ig_dm_item", "1", "IGMessageID", "17841499900000001"]);
         assert_eq!((parts[4].len(), parts[5].len()), (39, 35));
         assert!((150..=190).contains(&one.len()));
     }

@@ -37,14 +37,8 @@ const SCOPES: &[(&str, &str)] = &[
     (BASIC, "See your profile and posts"),
     (MESSAGES, "Read and answer your messages"),
     (COMMENTS, "Read and answer comments"),
-    (
-        "instagram_business_content_publish",
-        "Publish posts for you",
-    ),
-    (
-        "instagram_business_manage_insights",
-        "See how your posts do",
-    ),
+    ("instagram_business_content_publish", "Publish posts for you"),
+    ("instagram_business_manage_insights", "See how your posts do"),
 ];
 
 /// Instagram's face in the sandbox.
@@ -62,10 +56,7 @@ impl Face for InstagramFace {
 
     fn routes(&self) -> Router<Sandbox> {
         Router::new()
-            .route(
-                "/instagram/www/oauth/authorize",
-                get(authorize::show).post(authorize::decide),
-            )
+            .route("/instagram/www/oauth/authorize", get(authorize::show).post(authorize::decide))
             .route("/instagram/api/oauth/access_token", post(token::from_code))
             .route("/instagram/graph/{*path}", any(graph::answer))
     }
@@ -158,20 +149,8 @@ const CAST: Cast = Cast {
         // Which field carries echoes under Instagram Login is not settled by any page.
         ("echo_field", &["either", "message_echoes"]),
     ],
-    client_ids: IdForm {
-        prefix: "99",
-        length: 15,
-    },
-    account_ids: IdForm {
-        prefix: "17841",
-        length: 17,
-    },
-    scoped_ids: IdForm {
-        prefix: "1",
-        length: 16,
-    },
-    app_scoped_ids: IdForm {
-        prefix: "27",
-        length: 17,
-    },
+    client_ids: IdForm { prefix: "99", length: 15 },
+    account_ids: IdForm { prefix: "17841", length: 17 },
+    scoped_ids: IdForm { prefix: "1", length: 16 },
+    app_scoped_ids: IdForm { prefix: "27", length: 17 },
 };

@@ -18,10 +18,7 @@ impl Params {
     pub(super) async fn read(request: Request) -> Result<Self, String> {
         let mut params = Self::default();
         params.take_form(request.uri().query().unwrap_or_default().as_bytes());
-        let kind = request
-            .headers()
-            .get(CONTENT_TYPE)
-            .and_then(|kind| kind.to_str().ok());
+        let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
         let kind = kind.unwrap_or_default().to_ascii_lowercase();
         if kind.starts_with("multipart/form-data") {
             params.take_multipart(request).await?;
@@ -39,8 +36,7 @@ impl Params {
 
     fn take_form(&mut self, form: &[u8]) {
         let pairs = form_urlencoded::parse(form).into_owned();
-        self.0
-            .extend(pairs.map(|(name, value)| (name, Value::String(value))));
+        self.0.extend(pairs.map(|(name, value)| (name, Value::String(value))));
     }
 
     async fn take_multipart(&mut self, request: Request) -> Result<(), String> {
@@ -49,8 +45,7 @@ impl Params {
         let mut form = form.map_err(|_| "The multipart body cannot be read".to_owned())?;
         while let Some(field) = form.next_field().await.map_err(unreadable)? {
             let name = field.name().unwrap_or_default().to_owned();
-            self.0
-                .push((name, Value::String(field.text().await.map_err(unreadable)?)));
+            self.0.push((name, Value::String(field.text().await.map_err(unreadable)?)));
         }
         Ok(())
     }
@@ -90,18 +85,13 @@ impl Params {
 
     /// Returns every value of a parameter that may be repeated.
     pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Value> {
-        self.0
-            .iter()
-            .filter(move |(known, _)| known == name)
-            .map(|(_, value)| value)
+        self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value)
     }
 
     /// Returns the items of a list: repeated, with `[]` or an index, with commas, or as JSON.
     pub(super) fn list(&self, name: &str) -> Option<Vec<String>> {
         let is_item = |known: &str| {
-            known
-                .strip_prefix(name)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('['))
+            known.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('['))
         };
         let mut given = false;
         let mut items = Vec::new();
@@ -127,7 +117,5 @@ impl Params {
 
 /// Writes a value without the quotes of a text.
 pub(super) fn plain(value: &Value) -> String {
-    value
-        .as_str()
-        .map_or_else(|| value.to_string(), str::to_owned)
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

@@ -55,18 +55,11 @@ impl Refusal {
 
     pub(super) fn no_token() -> Self {
         let message = "An access token is required to request this resource.";
-        Self {
-            kind: "IGApiException",
-            ..Self::new(190, None, message)
-        }
+        Self { kind: "IGApiException", ..Self::new(190, None, message) }
     }
 
     pub(super) fn unreadable_token() -> Self {
-        Self::new(
-            190,
-            None,
-            "Invalid OAuth access token - Cannot parse access token",
-        )
+        Self::new(190, None, "Invalid OAuth access token - Cannot parse access token")
     }
 
     pub(super) fn unknown_token() -> Self {
@@ -96,11 +89,7 @@ impl Refusal {
             ),
             Revocation::Ended => (467, "The session is invalid because the user logged out."),
         };
-        Self::new(
-            190,
-            Some(subcode),
-            format!("Error validating access token: {reason}"),
-        )
+        Self::new(190, Some(subcode), format!("Error validating access token: {reason}"))
     }
 
     pub(super) fn wrong_secret() -> Self {
@@ -109,10 +98,7 @@ impl Refusal {
 
     pub(super) fn no_permission() -> Self {
         let message = "(#10) Application does not have permission for this action";
-        Self {
-            status: StatusCode::FORBIDDEN,
-            ..Self::new(10, None, message)
-        }
+        Self { status: StatusCode::FORBIDDEN, ..Self::new(10, None, message) }
     }
 
     pub(super) fn no_object(method: &str, id: &str) -> Self {
@@ -122,10 +108,7 @@ impl Refusal {
              due to missing permissions, or does not support this operation. Please read the \
              Graph API documentation at https://developers.facebook.com/docs/graph-api"
         );
-        Self {
-            kind: "GraphMethodException",
-            ..Self::new(100, Some(33), message)
-        }
+        Self { kind: "GraphMethodException", ..Self::new(100, Some(33), message) }
     }
 
     pub(super) fn no_person() -> Self {
@@ -141,11 +124,7 @@ impl Refusal {
                 "Outside of allowed window",
                 "This message is sent outside of the allowed window.",
             )),
-            ..Self::new(
-                10,
-                Some(2_534_022),
-                "This message is sent outside of allowed window.",
-            )
+            ..Self::new(10, Some(2_534_022), "This message is sent outside of allowed window.")
         }
     }
 
@@ -165,36 +144,22 @@ impl Refusal {
     }
 
     pub(super) fn comment_taken() -> Self {
-        Self::new(
-            100,
-            Some(2_534_025),
-            "The comment is invalid for a private reply",
-        )
+        Self::new(100, Some(2_534_025), "The comment is invalid for a private reply")
     }
 
     pub(super) fn access_off() -> Self {
         let message = "(#200) The account owner has disabled access to instagram direct messages";
-        Self {
-            status: StatusCode::FORBIDDEN,
-            ..Self::new(200, Some(2_534_041), message)
-        }
+        Self { status: StatusCode::FORBIDDEN, ..Self::new(200, Some(2_534_041), message) }
     }
 
     pub(super) fn no_role() -> Self {
         let message = "(#200) Cannot message users who are not admins, developers or testers of \
                        the app until it is reviewed and the app is live";
-        Self {
-            status: StatusCode::FORBIDDEN,
-            ..Self::new(200, Some(2_018_028), message)
-        }
+        Self { status: StatusCode::FORBIDDEN, ..Self::new(200, Some(2_018_028), message) }
     }
 
     pub(super) fn no_consent() -> Self {
-        Self::new(
-            230,
-            None,
-            "User consent is required to access user profile.",
-        )
+        Self::new(230, None, "User consent is required to access user profile.")
     }
 
     /// Whether the answer says that the token is at fault.
@@ -208,10 +173,6 @@ fn pacific(time: Timestamp) -> String {
     let standard = jiff::tz::TimeZone::fixed(jiff::tz::offset(-8));
     jiff::Timestamp::from_millisecond(time.as_millis()).map_or_else(
         |_| time.to_string(),
-        |time| {
-            time.to_zoned_datetime(standard)
-                .strftime("%A, %d-%b-%y %H:%M:%S PST")
-                .to_string()
-        },
+        |time| time.to_zoned_datetime(standard).strftime("%A, %d-%b-%y %H:%M:%S PST").to_string(),
     )
 }

@@ -41,10 +41,7 @@ pub(super) async fn from_code(State(sandbox): State<Sandbox>, request: Request) 
 fn redeem(sandbox: &Sandbox, params: &Params) -> Result<Value, String> {
     let need = |name: &str| {
         let missing = || format!("Missing required field {name}");
-        params
-            .get(name)
-            .map(super::params::plain)
-            .ok_or_else(missing)
+        params.get(name).map(super::params::plain).ok_or_else(missing)
     };
     let (client_id, secret) = (need("client_id")?, need("client_secret")?);
     let (redirect_uri, text) = (need("redirect_uri")?, need("code")?);
@@ -68,20 +65,16 @@ fn redeem(sandbox: &Sandbox, params: &Params) -> Result<Value, String> {
         return Err("This authorization code has expired".to_owned());
     }
     if code.redirect_uri != redirect_uri {
-        return Err(
-            "Error validating verification code. Please make sure your redirect_uri is \
+        return Err("Error validating verification code. Please make sure your redirect_uri is \
                     identical to the one you used in the OAuth dialog request"
-                .to_owned(),
-        );
+            .to_owned());
     }
     code.used = true;
     let account = code.account.clone();
     let form = CAST.app_scoped_ids;
     let user_id = network.app_scoped_id(&account, &client_id, form, sandbox.chance());
     let token = issue(sandbox, network, &client_id, &account, SHORT_LIFE);
-    let scopes = network
-        .grant(&client_id, &account)
-        .map(|grant| grant.scopes.clone());
+    let scopes = network.grant(&client_id, &account).map(|grant| grant.scopes.clone());
     let scopes: Vec<String> = scopes.unwrap_or_default().into_iter().collect();
     Ok(if network.option("exchange_shape") == Some("documented") {
         let permissions = scopes.join(",");
@@ -100,16 +93,11 @@ pub(super) fn exchange(sandbox: &Sandbox, call: &Call) -> Result<Value, Refusal>
     let secret = secret.ok_or_else(|| required("client_secret"))?;
     let mut world = sandbox.world();
     let network = world.network(NAME);
-    if network
-        .app(&token.client_id)
-        .is_none_or(|app| app.client_secret != secret)
-    {
+    if network.app(&token.client_id).is_none_or(|app| app.client_secret != secret) {
         return Err(Refusal::wrong_secret());
     }
     if token.long_lived {
-        return Err(Refusal::parameter(
-            "Only a short-lived access token can be exchanged",
-        ));
+        return Err(Refusal::parameter("Only a short-lived access token can be exchanged"));
     }
     Ok(lasting(sandbox, network, &token))
 }
@@ -125,9 +113,7 @@ pub(super) fn refresh(sandbox: &Sandbox, call: &Call) -> Result<Value, Refusal> 
         return Err(Refusal::no_permission());
     }
     if !token.long_lived {
-        return Err(Refusal::parameter(
-            "Only a long-lived access token can be refreshed",
-        ));
+        return Err(Refusal::parameter("Only a long-lived access token can be refreshed"));
     }
     if sandbox.clock().now().since(token.issued_at) < YOUNG {
         let message = "The access token must be at least 24 hours old to be refreshed";
@@ -140,9 +126,7 @@ fn need_grant_type(call: &Call, expected: &str) -> Result<(), Refusal> {
     match call.params.text("grant_type") {
         None => Err(required("grant_type")),
         Some(given) if given == expected => Ok(()),
-        Some(_) => Err(Refusal::parameter(format!(
-            "Param grant_type must be {expected}"
-        ))),
+        Some(_) => Err(Refusal::parameter(format!("Param grant_type must be {expected}"))),
     }
 }
 

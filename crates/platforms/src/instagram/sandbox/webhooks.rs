@@ -38,14 +38,8 @@ struct Id<'a> {
 enum Event<'a> {
     Message(MessageEvent<'a>),
     Reaction(ReactionEvent<'a>),
-    Read {
-        mid: &'a str,
-    },
-    Postback {
-        mid: &'a str,
-        title: &'a str,
-        payload: &'a str,
-    },
+    Read { mid: &'a str },
+    Postback { mid: &'a str, title: &'a str, payload: &'a str },
 }
 
 #[derive(Serialize)]
@@ -100,59 +94,31 @@ pub(super) fn act(sandbox: &Sandbox, deed: &Deed) -> Result<Done, Refused> {
     let (account, person) = (deed.account.as_str(), deed.person.as_str());
     let scoped_id = network.scoped_id(account, person, CAST.scoped_ids, sandbox.chance());
     let now = sandbox.clock().now();
-    let scene = Scene {
-        account,
-        person,
-        scoped_id: &scoped_id,
-        now,
-    };
+    let scene = Scene { account, person, scoped_id: &scoped_id, now };
     match &deed.act {
         Act::Write(draft) => {
             let id = mid::mint(account, &scoped_id, now, sandbox.chance());
             let event = Event::Message(MessageEvent::of(&id, draft, false));
             let told = scene.tell(sandbox, network, &["messages"], event);
-            network
-                .thread_mut(account, person)
-                .say(&id, Author::Person, now, draft.clone());
-            Ok(Done {
-                message_id: Some(id),
-                told,
-            })
+            network.thread_mut(account, person).say(&id, Author::Person, now, draft.clone());
+            Ok(Done { message_id: Some(id), told })
         }
         Act::OwnerWrite(draft) => {
             let id = mid::mint(account, &scoped_id, now, sandbox.chance());
-            network
-                .thread_mut(account, person)
-                .say(&id, Author::Owner, now, draft.clone());
+            network.thread_mut(account, person).say(&id, Author::Owner, now, draft.clone());
             let told = echo(sandbox, network, account, person, &id);
-            Ok(Done {
-                message_id: Some(id),
-                told,
-            })
+            Ok(Done { message_id: Some(id), told })
         }
         Act::React { message, emoji } => react(sandbox, network, &scene, message, emoji.as_deref()),
         Act::Read => read(sandbox, network, &scene),
         Act::Postback { title, payload } => {
             let id = mid::mint(account, &scoped_id, now, sandbox.chance());
-            let event = Event::Postback {
-                mid: &id,
-                title,
-                payload,
-            };
+            let event = Event::Postback { mid: &id, title, payload };
             let told = scene.tell(sandbox, network, &["messaging_postbacks"], event);
             let (text, payload) = (Some(title.clone()), Some(payload.clone()));
-            let draft = Draft {
-                text,
-                payload,
-                ..Draft::default()
-            };
-            network
-                .thread_mut(account, person)
-                .say(&id, Author::Person, now, draft);
-            Ok(Done {
-                message_id: Some(id),
-                told,
-            })
+            let draft = Draft { text, payload, ..Draft::default() };
+            network.thread_mut(account, person).say(&id, Author::Person, now, draft);
+            Ok(Done { message_id: Some(id), told })
         }
     }
 }
@@ -164,19 +130,14 @@ fn react(
     mid: &str,
     emoji: Option<&str>,
 ) -> Result<Done, Refused> {
-    let message = network
-        .thread_mut(scene.account, scene.person)
-        .message_mut(mid);
+    let message = network.thread_mut(scene.account, scene.person).message_mut(mid);
     let message = message.ok_or_else(|| Refused {
         field: "message_id",
         message: "there is no such message in this thread".to_owned(),
     })?;
     message.person_reaction = emoji.map(str::to_owned);
     let known = |&&(_, known): &&(&str, &str)| Some(known) == emoji;
-    let name = REACTIONS
-        .iter()
-        .find(known)
-        .map_or("other", |(name, _)| name);
+    let name = REACTIONS.iter().find(known).map_or("other", |(name, _)| name);
     let event = Event::Reaction(ReactionEvent {
         mid,
         action: if emoji.is_some() { "react" } else { "unreact" },
@@ -184,35 +145,19 @@ fn react(
         emoji,
     });
     let told = scene.tell(sandbox, network, &["message_reactions"], event);
-    Ok(Done {
-        message_id: Some(mid.to_owned()),
-        told,
-    })
+    Ok(Done { message_id: Some(mid.to_owned()), told })
 }
 
 fn read(sandbox: &Sandbox, network: &mut Network, scene: &Scene<'_>) -> Result<Done, Refused> {
     let thread = network.thread_mut(scene.account, scene.person);
-    let last = thread
-        .messages
-        .iter()
-        .rfind(|message| message.by != Author::Person);
-    let last = last
-        .map(|message| message.id.clone())
-        .ok_or_else(|| Refused {
-            field: "account",
-            message: "the account has written nothing that could be read".to_owned(),
-        })?;
+    let last = thread.messages.iter().rfind(|message| message.by != Author::Person);
+    let last = last.map(|message| message.id.clone()).ok_or_else(|| Refused {
+        field: "account",
+        message: "the account has written nothing that could be read".to_owned(),
+    })?;
     thread.see(Author::Person);
-    let told = scene.tell(
-        sandbox,
-        network,
-        &["messaging_seen"],
-        Event::Read { mid: &last },
-    );
-    Ok(Done {
-        message_id: Some(last),
-        told,
-    })
+    let told = scene.tell(sandbox, network, &["messaging_seen"], Event::Read { mid: &last });
+    Ok(Done { message_id: Some(last), told })
 }
 
 /// Tells apps about a message of the account's side: sender and recipient change places.
@@ -225,9 +170,7 @@ pub(super) fn echo(
 ) -> usize {
     let thread = network.thread(account, person);
     let message = thread.and_then(|thread| thread.messages.iter().rfind(|known| known.id == mid));
-    let scoped_id = network
-        .person(person)
-        .and_then(|person| person.scoped_ids.get(account));
+    let scoped_id = network.person(person).and_then(|person| person.scoped_ids.get(account));
     let (Some(message), Some(scoped_id)) = (message, scoped_id) else {
         return 0;
     };
@@ -255,10 +198,7 @@ impl<'a> MessageEvent<'a> {
             text: draft.text.as_deref(),
             is_echo,
             attachments: draft.attachments.iter().map(Attachment::of).collect(),
-            quick_reply: draft
-                .payload
-                .as_deref()
-                .map(|payload| QuickReply { payload }),
+            quick_reply: draft.payload.as_deref().map(|payload| QuickReply { payload }),
             reply_to: draft.reply_to.as_ref(),
         }
     }
@@ -266,24 +206,17 @@ impl<'a> MessageEvent<'a> {
 
 impl<'a> Attachment<'a> {
     fn of(attachment: &'a Value) -> Self {
-        let payload = attachment
-            .get("payload")
-            .filter(|payload| !payload.is_null());
+        let payload = attachment.get("payload").filter(|payload| !payload.is_null());
         // A template comes back below a key with its type's name.
         let payload = payload.map(|payload| match payload["template_type"].as_str() {
             Some(kind) => {
                 let mut inner = payload.clone();
-                inner
-                    .as_object_mut()
-                    .map(|inner| inner.remove("template_type"));
+                inner.as_object_mut().map(|inner| inner.remove("template_type"));
                 json!({ kind: inner })
             }
             None => payload.clone(),
         });
-        Self {
-            r#type: attachment["type"].as_str().unwrap_or("unknown"),
-            payload,
-        }
+        Self { r#type: attachment["type"].as_str().unwrap_or("unknown"), payload }
     }
 }
 
@@ -318,10 +251,7 @@ fn tell(
     fields: &[&str],
     json: &str,
 ) -> usize {
-    if network
-        .account(account)
-        .is_none_or(|account| !account.message_access)
-    {
+    if network.account(account).is_none_or(|account| !account.message_access) {
         return 0;
     }
     let wants = |app: &&App| {
@@ -334,13 +264,9 @@ fn tell(
         let reaches = app.live || app.testers.contains(person);
         reaches && grant.is_some() && fields.iter().any(chose)
     };
-    let notice = || Notice {
-        account: account.to_owned(),
-        json: json.to_owned(),
-    };
+    let notice = || Notice { account: account.to_owned(), json: json.to_owned() };
     let told = network.apps.iter().filter(wants);
-    told.filter(|app| sandbox.notify(NAME, app, notice()))
-        .count()
+    told.filter(|app| sandbox.notify(NAME, app, notice())).count()
 }
 
 /// Writes and signs one webhook.
@@ -349,14 +275,9 @@ pub(super) fn pack(app: &App, entries: &[Vec<Notice>], now: Timestamp) -> Packed
         let account = &entry.first()?.account;
         let items: Vec<&str> = entry.iter().map(|notice| notice.json.as_str()).collect();
         let (time, items) = (now.as_millis(), items.join(","));
-        Some(format!(
-            r#"{{"time":{time},"id":"{account}","messaging":[{items}]}}"#
-        ))
+        Some(format!(r#"{{"time":{time},"id":"{account}","messaging":[{items}]}}"#))
     });
     let entries = entries.collect::<Vec<_>>().join(",");
     let body = hub::escape(&format!(r#"{{"object":"{NAME}","entry":[{entries}]}}"#)).into_bytes();
-    Packed {
-        headers: hub::signatures(&app.client_secret, &body),
-        body,
-    }
+    Packed { headers: hub::signatures(&app.client_secret, &body), body }
 }

@@ -44,9 +44,7 @@ pub(super) fn find(sandbox: &Sandbox, platform: &str, client_id: &str) -> Result
 /// `GET /_sandbox/{platform}/apps`
 pub(super) async fn list(State(sandbox): State<Sandbox>, Path(platform): Path<String>) -> Answer {
     face(&platform)?;
-    Ok(Json(
-        json!({"apps": sandbox.world().network(&platform).apps}),
-    ))
+    Ok(Json(json!({"apps": sandbox.world().network(&platform).apps})))
 }
 
 /// `POST /_sandbox/{platform}/apps`: makes an app, or changes the one with this client id.
@@ -70,30 +68,20 @@ async fn register(
     client_id: String,
     body: AppBody,
 ) -> Result<App, Problem> {
-    let webhook = body
-        .webhook
-        .map(|webhook| webhook.check(cast))
-        .transpose()?;
+    let webhook = body.webhook.map(|webhook| webhook.check(cast)).transpose()?;
     {
         let mut world = sandbox.world();
         let network = world.network(platform);
-        let place = network
-            .apps
-            .iter()
-            .position(|app| app.client_id == client_id);
+        let place = network.apps.iter().position(|app| app.client_id == client_id);
         let place = place.unwrap_or_else(|| {
             let secret = sandbox.chance().hex::<16>();
             network.apps.push(cast.app(client_id.clone(), secret));
             network.apps.len() - 1
         });
         let app = &mut network.apps[place];
-        app.client_secret = body
-            .client_secret
-            .unwrap_or(std::mem::take(&mut app.client_secret));
+        app.client_secret = body.client_secret.unwrap_or(std::mem::take(&mut app.client_secret));
         app.name = body.name.unwrap_or(std::mem::take(&mut app.name));
-        app.redirect_uris = body
-            .redirect_uris
-            .unwrap_or(std::mem::take(&mut app.redirect_uris));
+        app.redirect_uris = body.redirect_uris.unwrap_or(std::mem::take(&mut app.redirect_uris));
         app.features = body.features.unwrap_or(std::mem::take(&mut app.features));
         app.testers = body.testers.unwrap_or(std::mem::take(&mut app.testers));
         app.live = body.live.unwrap_or(app.live);
@@ -113,10 +101,7 @@ impl WebhookBody {
             return Err(Problem::invalid("callback_url", "must be http or https"));
         }
         let fields = self.fields.unwrap_or_else(|| cast.all_fields());
-        if let Some(field) = fields
-            .iter()
-            .find(|field| !cast.fields.contains(&field.as_str()))
-        {
+        if let Some(field) = fields.iter().find(|field| !cast.fields.contains(&field.as_str())) {
             return Err(Problem::invalid("fields", &format!("has no {field}")));
         }
         Ok(Webhook {
@@ -152,11 +137,7 @@ pub(super) struct SeedBody {
 }
 
 fn first_platform() -> String {
-    crate::ALL
-        .first()
-        .map(|platform| platform.name())
-        .unwrap_or_default()
-        .to_owned()
+    crate::ALL.first().map(|platform| platform.name()).unwrap_or_default().to_owned()
 }
 
 /// `POST /_sandbox/seed`: makes whatever is missing of the default world.
@@ -171,9 +152,7 @@ pub(super) async fn seed(
     let client_id = body.client_id.unwrap_or_else(|| cast.client_id.to_owned());
     cast.populate(sandbox.world().network(&platform), &client_id);
     let is_known = sandbox.world().network(&platform).app(&client_id).is_some();
-    let secret = body
-        .client_secret
-        .or((!is_known).then(|| cast.client_secret.to_owned()));
+    let secret = body.client_secret.or((!is_known).then(|| cast.client_secret.to_owned()));
     let app = AppBody {
         client_secret: secret,
         redirect_uris: Some(body.redirect_uris).filter(|uris| !uris.is_empty()),
@@ -200,9 +179,7 @@ pub(super) async fn list_tokens(
     face(&platform)?;
     let mut world = sandbox.world();
     let network = world.network(&platform);
-    Ok(Json(
-        json!({"tokens": network.tokens, "grants": network.grants}),
-    ))
+    Ok(Json(json!({"tokens": network.tokens, "grants": network.grants})))
 }
 
 #[derive(Deserialize)]
@@ -264,9 +241,7 @@ pub(super) async fn expire_tokens(
     let network = world.network(&platform);
     let body = body.resolve(network)?;
     let meant = body.tokens(&mut network.tokens)?;
-    let ended = meant
-        .map(|token| token.expires_at = token.expires_at.min(now))
-        .count();
+    let ended = meant.map(|token| token.expires_at = token.expires_at.min(now)).count();
     Ok(Json(json!({"ended": ended})))
 }
 
@@ -289,9 +264,7 @@ pub(super) async fn revoke_tokens(
     if reason == Revocation::AppRemoved {
         // Whoever removes an app takes back all that it was allowed.
         let is_ended = |pair: (&String, &String)| ended.iter().any(|(a, b)| (a, b) == pair);
-        network
-            .grants
-            .retain(|grant| !is_ended((&grant.client_id, &grant.account)));
+        network.grants.retain(|grant| !is_ended((&grant.client_id, &grant.account)));
     }
     Ok(Json(json!({"ended": ended.len()})))
 }
@@ -314,20 +287,13 @@ impl EndBody {
     ) -> Result<impl Iterator<Item = &'a mut Token>, Problem> {
         let is_meant = |token: &Token| {
             self.token.as_ref().is_none_or(|text| *text == token.text)
-                && self
-                    .account
-                    .as_ref()
-                    .is_none_or(|account| *account == token.account)
+                && self.account.as_ref().is_none_or(|account| *account == token.account)
         };
         if self.token.is_none() && self.account.is_none() {
             return Err(Problem::invalid("token", "or account is required"));
         }
         if !tokens.iter().any(is_meant) {
-            let name = self
-                .token
-                .as_deref()
-                .or(self.account.as_deref())
-                .unwrap_or_default();
+            let name = self.token.as_deref().or(self.account.as_deref()).unwrap_or_default();
             return Err(Problem::unknown("token", name));
         }
         Ok(tokens.iter_mut().filter(move |token| is_meant(token)))

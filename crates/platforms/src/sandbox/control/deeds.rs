@@ -50,13 +50,7 @@ pub(super) async fn write(
     Body(body): Body<WriteBody>,
 ) -> Answer {
     let account = body.account.clone();
-    act(
-        &sandbox,
-        &platform,
-        account.as_deref(),
-        Some(&person),
-        Act::Write(body.draft()?),
-    )
+    act(&sandbox, &platform, account.as_deref(), Some(&person), Act::Write(body.draft()?))
 }
 
 /// `POST /_sandbox/{platform}/accounts/{account}/owner/write`
@@ -66,13 +60,7 @@ pub(super) async fn owner_write(
     Body(body): Body<WriteBody>,
 ) -> Answer {
     let person = body.person.clone();
-    act(
-        &sandbox,
-        &platform,
-        Some(&account),
-        person.as_deref(),
-        Act::OwnerWrite(body.draft()?),
-    )
+    act(&sandbox, &platform, Some(&account), person.as_deref(), Act::OwnerWrite(body.draft()?))
 }
 
 #[derive(Deserialize)]
@@ -90,17 +78,8 @@ pub(super) async fn react(
     Body(body): Body<ReactBody>,
 ) -> Answer {
     let emoji = Some(body.emoji.unwrap_or_else(|| "\u{2764}\u{fe0f}".to_owned()));
-    let react = Act::React {
-        message: body.message_id,
-        emoji,
-    };
-    act(
-        &sandbox,
-        &platform,
-        body.account.as_deref(),
-        Some(&person),
-        react,
-    )
+    let react = Act::React { message: body.message_id, emoji };
+    act(&sandbox, &platform, body.account.as_deref(), Some(&person), react)
 }
 
 /// `POST /_sandbox/{platform}/people/{person}/unreact`
@@ -109,17 +88,8 @@ pub(super) async fn unreact(
     Path((platform, person)): Place,
     Body(body): Body<ReactBody>,
 ) -> Answer {
-    let undo = Act::React {
-        message: body.message_id,
-        emoji: None,
-    };
-    act(
-        &sandbox,
-        &platform,
-        body.account.as_deref(),
-        Some(&person),
-        undo,
-    )
+    let undo = Act::React { message: body.message_id, emoji: None };
+    act(&sandbox, &platform, body.account.as_deref(), Some(&person), undo)
 }
 
 #[derive(Deserialize)]
@@ -134,13 +104,7 @@ pub(super) async fn read(
     Path((platform, person)): Place,
     Body(body): Body<ReadBody>,
 ) -> Answer {
-    act(
-        &sandbox,
-        &platform,
-        body.account.as_deref(),
-        Some(&person),
-        Act::Read,
-    )
+    act(&sandbox, &platform, body.account.as_deref(), Some(&person), Act::Read)
 }
 
 #[derive(Deserialize)]
@@ -157,17 +121,8 @@ pub(super) async fn postback(
     Path((platform, person)): Place,
     Body(body): Body<PostbackBody>,
 ) -> Answer {
-    let tap = Act::Postback {
-        title: body.title,
-        payload: body.payload,
-    };
-    act(
-        &sandbox,
-        &platform,
-        body.account.as_deref(),
-        Some(&person),
-        tap,
-    )
+    let tap = Act::Postback { title: body.title, payload: body.payload };
+    act(&sandbox, &platform, body.account.as_deref(), Some(&person), tap)
 }
 
 /// Does it, in the thread between these two. Without an account the first one is meant.
@@ -188,14 +143,8 @@ pub(super) fn act(
             None => network.accounts.first(),
         };
         let account = account.ok_or_else(|| Problem::unknown("account", "it is not listed"))?;
-        let known = network
-            .person(person)
-            .ok_or_else(|| Problem::unknown("person", person))?;
-        Deed {
-            account: account.id.clone(),
-            person: known.username.clone(),
-            act,
-        }
+        let known = network.person(person).ok_or_else(|| Problem::unknown("person", person))?;
+        Deed { account: account.id.clone(), person: known.username.clone(), act }
     };
     let done = face.act(sandbox, &deed);
     let done = done.map_err(|refused| Problem::invalid(refused.field, &refused.message))?;
@@ -210,13 +159,8 @@ pub(super) async fn threads(
     face(&platform)?;
     let mut world = sandbox.world();
     let network = world.network(&platform);
-    let account = network
-        .account(&account)
-        .ok_or_else(|| Problem::unknown("account", &account))?;
-    let threads = network
-        .threads
-        .iter()
-        .filter(|thread| thread.account == account.id);
+    let account = network.account(&account).ok_or_else(|| Problem::unknown("account", &account))?;
+    let threads = network.threads.iter().filter(|thread| thread.account == account.id);
     let threads: Vec<Value> = threads.map(|thread| view(network, thread)).collect();
     Ok(Json(json!({"threads": threads})))
 }
@@ -229,12 +173,8 @@ pub(super) async fn thread(
     face(&platform)?;
     let mut world = sandbox.world();
     let network = world.network(&platform);
-    let account = network
-        .account(&account)
-        .ok_or_else(|| Problem::unknown("account", &account))?;
-    let person = network
-        .person(&person)
-        .ok_or_else(|| Problem::unknown("person", &person))?;
+    let account = network.account(&account).ok_or_else(|| Problem::unknown("account", &account))?;
+    let person = network.person(&person).ok_or_else(|| Problem::unknown("person", &person))?;
     let thread = network.thread(&account.id, &person.username);
     let thread = thread.ok_or_else(|| Problem::unknown("thread", &person.username))?;
     Ok(Json(view(network, thread)))
@@ -256,11 +196,7 @@ fn view(network: &Network, thread: &Thread) -> Value {
 
 fn view_message(message: &Message) -> Value {
     let mut view = json!(message);
-    let direction = if message.by == Author::Person {
-        "incoming"
-    } else {
-        "outgoing"
-    };
+    let direction = if message.by == Author::Person { "incoming" } else { "outgoing" };
     view["direction"] = direction.into();
     view
 }

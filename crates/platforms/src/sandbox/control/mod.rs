@@ -54,10 +54,7 @@ fn of_platform() -> Router<Sandbox> {
         .route("/people/{person}/unreact", post(deeds::unreact))
         .route("/people/{person}/read", post(deeds::read))
         .route("/people/{person}/postback", post(deeds::postback))
-        .route(
-            "/accounts",
-            get(people::list_accounts).post(people::save_account),
-        )
+        .route("/accounts", get(people::list_accounts).post(people::save_account))
         .route("/accounts/{account}/owner/write", post(deeds::owner_write))
         .route("/accounts/{account}/threads", get(deeds::threads))
         .route("/accounts/{account}/threads/{person}", get(deeds::thread))
@@ -96,9 +93,7 @@ async fn read_clock(State(sandbox): State<Sandbox>) -> Json<Value> {
 
 /// `POST /_sandbox/clock`
 async fn move_clock(State(sandbox): State<Sandbox>, Body(by): Body<Move>) -> Json<Value> {
-    sandbox
-        .clock()
-        .advance(Duration::from_secs(by.advance_seconds));
+    sandbox.clock().advance(Duration::from_secs(by.advance_seconds));
     Json(json!({"now": sandbox.clock().now()}))
 }
 
@@ -117,9 +112,7 @@ async fn list_options(State(sandbox): State<Sandbox>, Path(platform): Path<Strin
         let value = network.option(name).unwrap_or(values[0]);
         (*name, json!({"value": value, "values": values}))
     });
-    Ok(Json(
-        json!({"options": options.collect::<BTreeMap<_, _>>()}),
-    ))
+    Ok(Json(json!({"options": options.collect::<BTreeMap<_, _>>()})))
 }
 
 /// `POST /_sandbox/{platform}/options`
@@ -133,10 +126,7 @@ async fn set_options(
         let option = cast.options.iter().find(|(known, _)| known == name);
         let (_, values) = option.ok_or_else(|| Problem::invalid(name, "is no option"))?;
         if !values.contains(&value.as_str()) {
-            return Err(Problem::invalid(
-                name,
-                &format!("must be one of {}", values.join(", ")),
-            ));
+            return Err(Problem::invalid(name, &format!("must be one of {}", values.join(", "))));
         }
     }
     sandbox.world().network(&platform).options.extend(wanted);

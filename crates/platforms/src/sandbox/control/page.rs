@@ -56,9 +56,7 @@ pub(super) async fn show(
 }
 
 fn network(platform: &str, network: &Network, root: &Url) -> Markup {
-    let urls = super::face(platform)
-        .map(|face| face.urls(root))
-        .unwrap_or_default();
+    let urls = super::face(platform).map(|face| face.urls(root)).unwrap_or_default();
     html! {
         table {
             @for (role, url) in &urls { tr { th { (role) } td { code { (url) } } } }
@@ -107,9 +105,7 @@ fn new_message(platform: &str, network: &Network) -> Markup {
 }
 
 fn show_thread(platform: &str, network: &Network, thread: &Thread) -> Markup {
-    let account = network
-        .account(&thread.account)
-        .map(|account| account.username.as_str());
+    let account = network.account(&thread.account).map(|account| account.username.as_str());
     html! {
         h3 { (thread.person) " and " (account.unwrap_or_default()) }
         @for message in &thread.messages { (show_message(message)) }
@@ -161,15 +157,8 @@ pub(super) async fn write(State(sandbox): State<Sandbox>, request: Request) -> R
     let Ok(Form(said)) = Form::<Said>::from_request(request, &()).await else {
         return Problem::invalid("body", "must be a form of this page").into_response();
     };
-    let draft = Draft {
-        text: Some(said.text),
-        ..Draft::default()
-    };
-    let act = if said.by == "owner" {
-        Act::OwnerWrite(draft)
-    } else {
-        Act::Write(draft)
-    };
+    let draft = Draft { text: Some(said.text), ..Draft::default() };
+    let act = if said.by == "owner" { Act::OwnerWrite(draft) } else { Act::Write(draft) };
     let (account, person) = (Some(said.account.as_str()), Some(said.person.as_str()));
     match deeds::act(&sandbox, &said.platform, account, person, act) {
         Ok(_) => Redirect::to("/_sandbox/").into_response(),

@@ -24,9 +24,7 @@ pub(super) struct PersonBody {
 /// `GET /_sandbox/{platform}/people`
 pub(super) async fn list(State(sandbox): State<Sandbox>, Path(platform): Path<String>) -> Answer {
     face(&platform)?;
-    Ok(Json(
-        json!({"people": sandbox.world().network(&platform).people}),
-    ))
+    Ok(Json(json!({"people": sandbox.world().network(&platform).people})))
 }
 
 /// `POST /_sandbox/{platform}/people`: makes a person, or changes the one with this username.
@@ -41,22 +39,11 @@ pub(super) async fn save(
     if body.username.is_empty() {
         return Err(Problem::invalid("username", "must not be empty"));
     }
-    if let Some(unknown) = body
-        .scoped_ids
-        .keys()
-        .find(|id| network.account(id).is_none())
-    {
+    if let Some(unknown) = body.scoped_ids.keys().find(|id| network.account(id).is_none()) {
         return Err(Problem::unknown("account", unknown));
     }
-    let accounts: Vec<String> = network
-        .accounts
-        .iter()
-        .map(|account| account.id.clone())
-        .collect();
-    let place = network
-        .people
-        .iter()
-        .position(|person| person.username == body.username);
+    let accounts: Vec<String> = network.accounts.iter().map(|account| account.id.clone()).collect();
+    let place = network.people.iter().position(|person| person.username == body.username);
     let place = place.unwrap_or_else(|| {
         network.people.push(Person {
             username: body.username.clone(),
@@ -91,9 +78,7 @@ pub(super) async fn list_accounts(
     Path(platform): Path<String>,
 ) -> Answer {
     face(&platform)?;
-    Ok(Json(
-        json!({"accounts": sandbox.world().network(&platform).accounts}),
-    ))
+    Ok(Json(json!({"accounts": sandbox.world().network(&platform).accounts})))
 }
 
 /// `POST /_sandbox/{platform}/accounts`: makes an account, or changes the one with this username.
@@ -108,15 +93,9 @@ pub(super) async fn save_account(
     if body.username.is_empty() {
         return Err(Problem::invalid("username", "must not be empty"));
     }
-    let place = network
-        .accounts
-        .iter()
-        .position(|account| account.username == body.username);
+    let place = network.accounts.iter().position(|account| account.username == body.username);
     let place = place.unwrap_or_else(|| {
-        let id = body
-            .id
-            .clone()
-            .unwrap_or_else(|| cast.account_ids.mint(sandbox.chance()));
+        let id = body.id.clone().unwrap_or_else(|| cast.account_ids.mint(sandbox.chance()));
         network.accounts.push(Account {
             id,
             name: body.username.clone(),

@@ -65,11 +65,7 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let bytes = to_bytes(request.into_body(), 1 << 20).await;
         let bytes = bytes.map_err(|_| Problem::invalid("body", "is too long"))?;
-        let bytes = if bytes.is_empty() {
-            Bytes::from_static(b"{}")
-        } else {
-            bytes
-        };
+        let bytes = if bytes.is_empty() { Bytes::from_static(b"{}") } else { bytes };
         serde_json::from_slice(&bytes).map(Self).map_err(|error| {
             // Its messages put the field's name between the first pair of backquotes.
             let message = error.to_string();

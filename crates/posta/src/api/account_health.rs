@@ -1,0 +1,270 @@
+//! How accounts are: whether their token lives, what they may do, what a person should mend.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use posta_core::id::{AccountId, ProfileId, WorkspaceId};
+use posta_core::time::Timestamp;
+use posta_platforms::contract::Auth;
+use posta_store::accounts::{self, Account, Filter, State as AccountState};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::{IntoParams, ToSchema};
+
+use super::auth::Caller;
+use super::error::{ErrorBody, Result};
+use super::extract::{Id, Query};
+use crate::app::App;
+
+/// A token that dies within this time is worth a warning.
+const SOON: Duration = Duration::from_hours(7 * 24);
+
+/// Inside this time before its end a token needs to be renewed at once.
+const URGENT: Duration = Duration::from_hours(24);
+
+/// How an account is, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Status {
+    /// Nothing to do.
+    Healthy,
+    /// Something will stop working, or is missing.
+    Warning,
+    /// It cannot be used.
+    Error,
+}
+
+/// How an account is.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "the unified API has these fields")]
+pub(crate) struct Health {
+    account_id: AccountId,
+    platform: String,
+    username: String,
+    display_name: Option<String>,
+    profile_id: ProfileId,
+    status: Status,
+    /// Whether publishing is granted.
+    can_post: bool,
+    /// Always false: there are no analytics yet.
+    can_fetch_analytics: bool,
+    /// Whether the platform accepts the token, as far as we know.
+    token_valid: bool,
+    token_expires_at: Option<Timestamp>,
+    /// Whether only a new login helps.
+    needs_reconnect: bool,
+    /// What is wrong, for people.
+    issues: Vec<String>,
+    owner_user_id: WorkspaceId,
+    disconnect_reason: Option<String>,
+    disconnection_type: Option<&'static str>,
+    unhealthy_since: Option<Timestamp>,
+    /// When the platform last told us something about the account.
+    last_event_at: Option<Timestamp>,
+    /// Set while the platform accepts no messages from it.
+    messaging_restriction: Option<Value>,
+}
+
+/// The scopes of the areas that can be left out, and whether they were granted.
+fn permissions(account: &Account) -> Value {
+    let granted = account.scopes.as_ref().map(|scopes| &scopes.0);
+    let areas = posta_platforms::get(&account.platform).and_then(|one| one.auth());
+    let areas = areas.map(Auth::scopes).unwrap_or_default();
+    let rows = |wanted: &dyn Fn(Option<&str>) -> bool, required: bool| -> Vec<Value> {
+        areas
+            .iter()
+            .filter(|one| wanted(one.area))
+            .flat_map(|one| one.scopes)
+            .map(|scope| {
+                let is_granted = granted.is_none_or(|all| all.iter().any(|one| one == scope));
+                json!({"scope": scope, "granted": is_granted, "required": required})
+            })
+            .collect()
+    };
+    let required = rows(&|area| area.is_none(), true);
+    let missing: Vec<_> =
+        required.iter().filter(|row| row["granted"] == false).map(|row| &row["scope"]).collect();
+    json!({
+        "posting": rows(&|area| area == Some("posting"), false),
+        "analytics": rows(&|area| area == Some("analytics"), false),
+        "optional": rows(&|area| matches!(area, Some("comments" | "messaging")), false),
+        "canPost": is_granted(account, "posting"),
+        "canFetchAnalytics": false,
+        "missingRequired": missing,
+    })
+}
+
+fn is_granted(account: &Account, area: &str) -> bool {
+    let auth = posta_platforms::get(&account.platform).and_then(|one| one.auth());
+    let Some(auth) = auth else { return false };
+    let Some(granted) = &account.scopes else {
+        return true;
+    };
+    auth.scopes()
+        .iter()
+        .filter(|one| one.area == Some(area))
+        .flat_map(|one| one.scopes)
+        .all(|scope| granted.0.iter().any(|one| one == scope))
+}
+
+fn health(account: &Account, now: Timestamp) -> Health {
+    let is_connected = account.state == AccountState::Connected;
+    let mut issues = Vec::new();
+    if !is_connected {
+        let reason = account.state_reason.as_deref().unwrap_or("it is disconnected");
+        issues.push(format!("The account cannot be used: {reason}. Connect it again."));
+    }
+    let left = account.token_expires_at.map(|expires| expires.since(now));
+    if is_connected && left.is_some_and(|left| left < SOON) {
+        issues.push("Its token ends within 7 days. Connect the account again.".to_owned());
+    }
+    if is_connected && !is_granted(account, "messaging") {
+        issues
+            .push("Messaging was not granted. Connect the account again and allow it.".to_owned());
+    }
+    let status = match (is_connected, issues.is_empty()) {
+        (false, _) => Status::Error,
+        (true, false) => Status::Warning,
+        (true, true) => Status::Healthy,
+    };
+    let restricted = account.rate_limited_until.filter(|until| *until > now);
+    Health {
+        account_id: account.id.clone(),
+        platform: account.platform.clone(),
+        username: account.username.clone(),
+        display_name: account.display_name.clone(),
+        profile_id: account.profile_id.clone(),
+        status,
+        can_post: is_connected && is_granted(account, "posting"),
+        can_fetch_analytics: false,
+        token_valid: is_connected,
+        token_expires_at: account.token_expires_at,
+        needs_reconnect: !is_connected,
+        issues,
+        owner_user_id: account.workspace_id.clone(),
+        disconnect_reason: account.state_reason.clone(),
+        disconnection_type: (!is_connected).then_some("unintentional"),
+        unhealthy_since: (!is_connected).then_some(account.state_since),
+        last_event_at: account.last_event_at,
+        messaging_restriction: restricted.map(|until| {
+            json!({
+                "code": null, "subcode": null, "message": "the platform accepts no more for now",
+                "firstSeenAt": null, "lastSeenAt": null, "pausedUntil": until,
+            })
+        }),
+    }
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Query)]
+pub(crate) struct HealthQuery {
+    /// Only those of this profile.
+    profile_id: Option<ProfileId>,
+    /// Only those on this platform.
+    platform: Option<String>,
+    /// `healthy`, `warning` or `error`.
+    status: Option<Status>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct HealthList {
+    summary: Summary,
+    accounts: Vec<Health>,
+}
+
+/// How many accounts are how.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Summary {
+    total: usize,
+    healthy: usize,
+    warning: usize,
+    error: usize,
+    needs_reconnect: usize,
+}
+
+/// Tells how all accounts are.
+#[utoipa::path(get, path = "/v1/accounts/health", operation_id = "get_all_accounts_health",
+    tag = "Accounts", params(HealthQuery),
+    responses((status = 200, body = HealthList), (status = "4XX", body = ErrorBody)))]
+pub(crate) async fn all(
+    State(app): State<App>,
+    caller: Caller,
+    Query(query): Query<HealthQuery>,
+) -> Result<Json<HealthList>> {
+    let profiles = caller.narrow(query.profile_id);
+    let filter =
+        Filter { profiles: profiles.as_deref(), platform: query.platform.as_deref(), state: None };
+    let mut tx = app.db.read().await?;
+    let rows = accounts::list(&mut tx, caller.workspace(), &filter, None, i64::MAX).await?;
+    let now = app.clock.now();
+    let mut accounts: Vec<Health> = rows.iter().map(|account| health(account, now)).collect();
+    let count = |status| accounts.iter().filter(|one| one.status == status).count();
+    let summary = Summary {
+        total: accounts.len(),
+        healthy: count(Status::Healthy),
+        warning: count(Status::Warning),
+        error: count(Status::Error),
+        needs_reconnect: accounts.iter().filter(|one| one.needs_reconnect).count(),
+    };
+    if let Some(status) = query.status {
+        accounts.retain(|one| one.status == status);
+    }
+    Ok(Json(HealthList { summary, accounts }))
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct OneHealth {
+    #[serde(flatten)]
+    health: Health,
+    token_status: TokenStatus,
+    permissions: Value,
+    /// What a person should do.
+    recommendations: Vec<String>,
+}
+
+/// How a token is.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct TokenStatus {
+    valid: bool,
+    expires_at: Option<Timestamp>,
+    /// The time left, for people.
+    expires_in: Option<String>,
+    /// Whether less than 24 hours are left.
+    needs_refresh: bool,
+}
+
+/// Tells how an account is.
+#[utoipa::path(get, path = "/v1/accounts/{accountId}/health", operation_id = "get_account_health",
+    tag = "Accounts", params(("accountId" = String, Path, description = "Its id")),
+    responses((status = 200, body = OneHealth), (status = "4XX", body = ErrorBody)))]
+pub(crate) async fn one(
+    State(app): State<App>,
+    caller: Caller,
+    Id(id): Id<AccountId>,
+) -> Result<Json<OneHealth>> {
+    let mut tx = app.db.read().await?;
+    let account = caller.account(&mut tx, &id).await?;
+    let now = app.clock.now();
+    let health = health(&account, now);
+    let left = account.token_expires_at.map(|expires| expires.since(now));
+    Ok(Json(OneHealth {
+        token_status: TokenStatus {
+            valid: health.token_valid,
+            expires_at: account.token_expires_at,
+            expires_in: left.map(|left| {
+                let hours = left.as_secs() / 3600;
+                format!("{} days and {} hours", hours / 24, hours % 24)
+            }),
+            needs_refresh: left.is_some_and(|left| left < URGENT),
+        },
+        permissions: permissions(&account),
+        recommendations: health.issues.clone(),
+        health,
+    }))
+}

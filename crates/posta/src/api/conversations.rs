@@ -1,0 +1,331 @@
+//! Conversations: listed, read, put away, deleted here.
+
+use axum::Json;
+use axum::extract::State;
+use posta_core::id::{AccountId, ProfileId};
+use posta_core::time::Timestamp;
+use posta_store::accounts::{Account, State as AccountState};
+use posta_store::conversations::{self, Conversation, Filter, Status};
+use posta_store::{accounts, messages};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::{IntoParams, ToSchema};
+
+use super::auth::Caller;
+use super::error::{ErrorBody, Result};
+use super::extract::{Body, Query, Segment};
+use super::page::{self, CursorPage};
+use crate::app::App;
+use crate::flows::line;
+
+/// The largest number of unread messages that is told.
+const UNREAD_SHOWN: i64 = 1000;
+
+/// A conversation in a list. Its `id` is the platform's; every path takes either id.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ConversationShape {
+    id: String,
+    platform: String,
+    account_id: AccountId,
+    account_username: String,
+    page_id: Option<String>,
+    participant_id: String,
+    participant_name: Option<String>,
+    participant_username: Option<String>,
+    participant_picture: Option<String>,
+    last_message: Option<String>,
+    updated_time: Timestamp,
+    #[schema(value_type = String)]
+    status: Status,
+    unread_count: i64,
+    url: Option<String>,
+    instagram_profile: Option<Value>,
+    metadata: Option<Value>,
+    ad_attribution: Option<Value>,
+}
+
+fn shape(conversation: Conversation, account: &Account) -> ConversationShape {
+    ConversationShape {
+        id: conversation.remote_id.into(),
+        platform: account.platform.clone(),
+        account_id: account.id.clone(),
+        account_username: account.username.clone(),
+        page_id: None,
+        participant_id: conversation.participant_id.into(),
+        participant_name: conversation.participant_name,
+        participant_username: conversation.participant_username,
+        participant_picture: conversation.participant_picture,
+        last_message: conversation.last_message,
+        updated_time: conversation.last_message_at.unwrap_or(conversation.updated_at),
+        status: conversation.status,
+        unread_count: conversation.unread_count.min(UNREAD_SHOWN),
+        url: None,
+        instagram_profile: None,
+        metadata: conversation.metadata.map(|json| json.0),
+        ad_attribution: None,
+    }
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListQuery {
+    /// Only those of this profile.
+    profile_id: Option<ProfileId>,
+    /// Only those on this platform.
+    platform: Option<String>,
+    /// `active` or `archived`.
+    #[param(value_type = Option<String>)]
+    status: Option<Status>,
+    /// `inbox` (the default); nothing is in `requests`.
+    folder: Option<String>,
+    /// `desc` (the default) or `asc`, by the time of the last change.
+    sort_order: Option<SortOrder>,
+    /// How many, at most 100.
+    limit: Option<i64>,
+    /// Where to go on.
+    cursor: Option<String>,
+    /// Only those of this account.
+    account_id: Option<AccountId>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum SortOrder {
+    Asc,
+    Desc,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ConversationList {
+    data: Vec<ConversationShape>,
+    pagination: CursorPage,
+    meta: Meta,
+}
+
+/// How complete an answer over several accounts is. Ours is from our own database, so always whole.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Meta {
+    accounts_queried: usize,
+    accounts_failed: usize,
+    failed_accounts: Vec<Value>,
+    last_updated: Timestamp,
+    accounts_skipped: Vec<Value>,
+}
+
+/// Lists conversations of all accounts, newest first.
+#[utoipa::path(get, path = "/v1/inbox/conversations", operation_id = "list_inbox_conversations",
+    tag = "Inbox", params(ListQuery),
+    responses((status = 200, body = ConversationList), (status = "4XX", body = ErrorBody)))]
+pub(crate) async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    Query(query): Query<ListQuery>,
+) -> Result<Json<ConversationList>> {
+    let limit = page::limit(query.limit, 50, 100)?;
+    let place = page::place(query.cursor.as_deref())?;
+    let profiles = caller.narrow(query.profile_id);
+    let mut tx = app.db.read().await?;
+    if let Some(id) = &query.account_id {
+        caller.account(&mut tx, id).await?;
+    }
+    let account_filter = accounts::Filter {
+        profiles: profiles.as_deref(),
+        platform: query.platform.as_deref(),
+        state: None,
+    };
+    let all = accounts::list(&mut tx, caller.workspace(), &account_filter, None, i64::MAX).await?;
+    let filter = Filter {
+        profiles: profiles.as_deref(),
+        platform: query.platform.as_deref(),
+        account: query.account_id.as_ref(),
+        status: query.status,
+        is_ascending: query.sort_order == Some(SortOrder::Asc),
+        after: place.as_ref(),
+    };
+    let mut rows = if query.folder.as_deref() == Some("requests") {
+        Vec::new()
+    } else {
+        conversations::list(&mut tx, caller.workspace(), &filter, limit + 1).await?
+    };
+    let pagination =
+        page::cut(&mut rows, limit, |one| page::cursor(one.updated_at, one.id.as_str()));
+    let data = rows
+        .into_iter()
+        .filter_map(|row| {
+            let account = all.iter().find(|account| account.id == row.account_id)?;
+            Some(shape(row, account))
+        })
+        .collect();
+    let queried = all.iter().filter(|one| query.account_id.as_ref().is_none_or(|id| *id == one.id));
+    let meta = Meta {
+        accounts_queried: queried.count(),
+        accounts_failed: 0,
+        failed_accounts: Vec::new(),
+        last_updated: app.clock.now(),
+        accounts_skipped: Vec::new(),
+    };
+    Ok(Json(ConversationList { data, pagination, meta }))
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Query)]
+pub(crate) struct OneQuery {
+    /// The account it is on.
+    pub(crate) account_id: AccountId,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct OneAnswer {
+    data: OneConversation,
+}
+
+/// A conversation with the people in it.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct OneConversation {
+    #[serde(flatten)]
+    conversation: ConversationShape,
+    last_message_at: Option<Timestamp>,
+    participants: Vec<Participant>,
+}
+
+/// A person in a conversation.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Participant {
+    id: String,
+    name: Option<String>,
+}
+
+/// Gets a conversation.
+#[utoipa::path(get, path = "/v1/inbox/conversations/{conversationId}",
+    operation_id = "get_inbox_conversation", tag = "Inbox",
+    params(("conversationId" = String, Path, description = "Our id of it, or the platform's"), OneQuery),
+    responses((status = 200, body = OneAnswer), (status = "4XX", body = ErrorBody)))]
+pub(crate) async fn get(
+    State(app): State<App>,
+    caller: Caller,
+    Segment(id): Segment,
+    Query(query): Query<OneQuery>,
+) -> Result<Json<OneAnswer>> {
+    let mut tx = app.db.read().await?;
+    let (account, conversation) = caller.conversation(&mut tx, &query.account_id, &id).await?;
+    let participants = vec![Participant {
+        id: conversation.participant_id.to_string(),
+        name: conversation.participant_name.clone(),
+    }];
+    Ok(Json(OneAnswer {
+        data: OneConversation {
+            last_message_at: conversation.last_message_at,
+            participants,
+            conversation: shape(conversation, &account),
+        },
+    }))
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Change {
+    /// The account it is on.
+    account_id: AccountId,
+    /// `active` or `archived`.
+    #[schema(value_type = String)]
+    status: Status,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ChangeAnswer {
+    success: bool,
+    data: Value,
+}
+
+/// Puts a conversation away, or back. A new message brings it back too.
+#[utoipa::path(put, path = "/v1/inbox/conversations/{conversationId}",
+    operation_id = "update_inbox_conversation", tag = "Inbox",
+    params(("conversationId" = String, Path, description = "Our id of it, or the platform's")),
+    request_body = Change,
+    responses((status = 200, body = ChangeAnswer), (status = "4XX", body = ErrorBody)))]
+pub(crate) async fn update(
+    State(app): State<App>,
+    caller: Caller,
+    Segment(id): Segment,
+    body: Body<Change>,
+) -> Result<Json<ChangeAnswer>> {
+    let mut tx = app.db.write().await?;
+    let (account, mut conversation) =
+        caller.conversation(&mut tx, &body.value.account_id, &id).await?;
+    conversation.status = body.value.status;
+    conversation.updated_at = app.clock.now();
+    conversations::update_activity(&mut tx, &conversation).await?;
+    tx.commit().await?;
+    let data = json!({
+        "id": conversation.remote_id, "accountId": account.id, "status": conversation.status,
+        "platform": account.platform, "updatedAt": conversation.updated_at,
+    });
+    Ok(Json(ChangeAnswer { success: true, data }))
+}
+
+/// Deletes our copy of a conversation. The platform's stays.
+#[utoipa::path(delete, path = "/v1/inbox/conversations/{conversationId}",
+    operation_id = "delete_inbox_conversation", tag = "Inbox",
+    params(("conversationId" = String, Path, description = "Our id of it, or the platform's"), OneQuery),
+    responses((status = 200, body = ChangeAnswer), (status = "4XX", body = ErrorBody)))]
+pub(crate) async fn delete(
+    State(app): State<App>,
+    caller: Caller,
+    Segment(id): Segment,
+    Query(query): Query<OneQuery>,
+) -> Result<Json<ChangeAnswer>> {
+    let mut tx = app.db.write().await?;
+    let (account, conversation) = caller.conversation(&mut tx, &query.account_id, &id).await?;
+    let deleted = conversations::delete(&mut tx, caller.workspace(), &conversation.id).await?;
+    tx.commit().await?;
+    let data = json!({
+        "id": conversation.remote_id, "accountId": account.id, "platform": account.platform,
+        "deletedMessages": deleted,
+    });
+    Ok(Json(ChangeAnswer { success: true, data }))
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ReadRequest {
+    /// The account it is on.
+    account_id: AccountId,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ReadAnswer {
+    success: bool,
+    /// How many messages had not been read.
+    marked_count: u64,
+}
+
+/// Marks what the person wrote as read, here and, where the platform shows it, there.
+#[utoipa::path(post, path = "/v1/inbox/conversations/{conversationId}/read",
+    operation_id = "mark_conversation_read", tag = "Inbox",
+    params(("conversationId" = String, Path, description = "Our id of it, or the platform's")),
+    request_body = ReadRequest,
+    responses((status = 200, body = ReadAnswer), (status = "4XX", body = ErrorBody)))]
+pub(crate) async fn mark_read(
+    State(app): State<App>,
+    caller: Caller,
+    Segment(id): Segment,
+    body: Body<ReadRequest>,
+) -> Result<Json<ReadAnswer>> {
+    let mut tx = app.db.write().await?;
+    let (account, mut conversation) =
+        caller.conversation(&mut tx, &body.value.account_id, &id).await?;
+    let marked_count = messages::update_read_by_us(&mut tx, &conversation.id).await?;
+    conversation.unread_count = 0;
+    conversations::update_activity(&mut tx, &conversation).await?;
+    tx.commit().await?;
+    if marked_count > 0 && account.state == AccountState::Connected {
+        line::show_seen(&app, &account, &conversation.participant_id).await;
+    }
+    Ok(Json(ReadAnswer { success: true, marked_count }))
+}

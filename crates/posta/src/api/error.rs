@@ -1,0 +1,167 @@
+//! How failures reach clients: one envelope, on every answer that is not a success.
+//!
+//! Handlers return [`ApiError`]; `observe.rs` turns it into the envelope, because only there the
+//! request id and the public URL are known.
+
+use axum::response::{IntoResponse, Response};
+use posta_core::failure::{Code, ConnectorError, ErrorType, PlatformSaid, Retry};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::flows::FlowError;
+
+/// A failure on its way to a client.
+#[derive(Clone, Debug)]
+pub(crate) struct ApiError {
+    /// The stable code.
+    pub(crate) code: Code,
+    /// What failed and why, for people.
+    pub(crate) message: String,
+    /// The field or parameter at fault.
+    pub(crate) param: Option<Box<str>>,
+    /// After how many seconds another try makes sense.
+    pub(crate) retry_after: Option<i64>,
+    /// What only some failures have.
+    pub(crate) more: Box<More>,
+}
+
+/// What only some failures have.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct More {
+    /// The platform that refused.
+    pub(crate) platform: Option<String>,
+    /// The platform's own words.
+    pub(crate) platform_error: Option<Value>,
+    /// Anything else worth showing.
+    pub(crate) details: Option<Value>,
+    /// What really happened; logged once, never sent.
+    pub(crate) source: Option<String>,
+}
+
+/// What handlers return.
+pub(crate) type Result<T> = std::result::Result<T, ApiError>;
+
+impl ApiError {
+    /// Makes an error with a message of its own.
+    pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), param: None, retry_after: None, more: Box::default() }
+    }
+
+    /// Makes an error whose code says all there is to say.
+    pub(crate) fn plain(code: Code) -> Self {
+        Self::new(code, code.means())
+    }
+
+    /// Names the field or parameter at fault.
+    pub(crate) fn param(mut self, param: impl Into<Box<str>>) -> Self {
+        self.param = Some(param.into());
+        self
+    }
+
+    /// Adds what is worth showing besides.
+    pub(crate) fn details(mut self, details: Value) -> Self {
+        self.more.details = Some(details);
+        self
+    }
+
+    /// Says after how many seconds another try makes sense.
+    pub(crate) fn retry_after(mut self, seconds: i64) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    /// Posta itself failed: the reason is for the log only.
+    pub(crate) fn internal(source: impl std::fmt::Display) -> Self {
+        let mut error = Self::plain(Code::ApiError);
+        error.more.source = Some(source.to_string());
+        error
+    }
+
+    /// A field with a value that cannot be used.
+    pub(crate) fn bad_value(param: &str, problem: impl std::fmt::Display) -> Self {
+        Self::new(Code::InvalidFieldValue, format!("{param} {problem}")).param(param)
+    }
+
+    /// A required field that is not there.
+    pub(crate) fn missing(param: &str) -> Self {
+        Self::new(Code::MissingRequiredField, format!("{param} is required")).param(param)
+    }
+
+    /// Part of the unified API that is not built yet.
+    pub(crate) fn not_built(param: &str, what: &str) -> Self {
+        Self::new(Code::FeatureNotAvailable, format!("{what} is not built yet")).param(param)
+    }
+}
+
+impl From<posta_store::Error> for ApiError {
+    fn from(error: posta_store::Error) -> Self {
+        Self::internal(error)
+    }
+}
+
+impl From<ConnectorError> for ApiError {
+    fn from(error: ConnectorError) -> Self {
+        let message = match error.remedy {
+            Some(remedy) => format!("{} {remedy}", error.message),
+            None => error.message,
+        };
+        let mut answer = Self::new(error.code, message);
+        answer.retry_after = matches!(error.retry, Retry::RateLimited { .. }).then_some(60);
+        answer.more.platform_error = error.said.map(|said| platform_error(&said));
+        answer.more.details = error.details;
+        answer
+    }
+}
+
+/// The platform's words in the shape of the unified API.
+pub(crate) fn platform_error(said: &PlatformSaid) -> Value {
+    serde_json::to_value(said).unwrap_or(Value::Null)
+}
+
+impl From<FlowError> for ApiError {
+    fn from(error: FlowError) -> Self {
+        match error {
+            FlowError::Refused(refusal) => Self::from(*refusal),
+            FlowError::Store(error) => Self::from(error),
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let status = axum::http::StatusCode::from_u16(self.code.status())
+            .expect("the code table has valid statuses");
+        let mut response = status.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// The envelope of every failure.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ErrorBody {
+    /// What failed, why, and what to do, for people.
+    pub(crate) error: String,
+    /// The family of the failure.
+    #[serde(rename = "type")]
+    pub(crate) kind: ErrorType,
+    /// The stable code; the list is in the documentation.
+    #[schema(value_type = String, example = "missing_required_field")]
+    pub(crate) code: Code,
+    /// The field or parameter at fault.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) param: Option<String>,
+    /// The page about the code.
+    pub(crate) doc_url: String,
+    /// The platform that refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) platform: Option<String>,
+    /// The platform's own words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) platform_error: Option<Value>,
+    /// Anything else worth showing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) details: Option<Value>,
+}

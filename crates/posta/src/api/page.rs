@@ -1,0 +1,88 @@
+//! Pages of lists: limits, and cursors that say nothing to anybody else.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use posta_core::time::Timestamp;
+use posta_store::conversations::Place;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::error::{ApiError, Result};
+
+/// The end of a page that is continued by cursor.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CursorPage {
+    /// Whether there is more.
+    pub(crate) has_more: bool,
+    /// What to send as `cursor` for more; null at the end.
+    pub(crate) next_cursor: Option<String>,
+}
+
+/// How many rows a page has: what was asked for, at most `max`.
+pub(crate) fn limit(asked: Option<i64>, default: i64, max: i64) -> Result<i64> {
+    match asked {
+        Some(asked) if asked < 1 => Err(ApiError::bad_value("limit", "must be at least 1")),
+        asked => Ok(asked.unwrap_or(default).min(max)),
+    }
+}
+
+/// How many rows to pass over.
+pub(crate) fn skip(asked: Option<i64>) -> Result<i64> {
+    match asked {
+        Some(asked) if asked < 0 => Err(ApiError::bad_value("skip", "must not be negative")),
+        asked => Ok(asked.unwrap_or(0)),
+    }
+}
+
+/// Cuts a list that was read one row too long, and says how to go on.
+pub(crate) fn cut<T>(rows: &mut Vec<T>, limit: i64, place: impl Fn(&T) -> String) -> CursorPage {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let has_more = rows.len() > limit;
+    rows.truncate(limit);
+    let next_cursor = rows.last().filter(|_| has_more).map(place);
+    CursorPage { has_more, next_cursor }
+}
+
+/// Writes a cursor.
+pub(crate) fn cursor(at: Timestamp, id: &str) -> String {
+    URL_SAFE_NO_PAD.encode(format!("{} {id}", at.as_millis()))
+}
+
+/// Reads a cursor.
+pub(crate) fn place(cursor: Option<&str>) -> Result<Option<Place>> {
+    let Some(cursor) = cursor.filter(|cursor| !cursor.is_empty()) else {
+        return Ok(None);
+    };
+    let read = || {
+        let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
+        let (at, id) = text.split_once(' ')?;
+        Some(Place { at: Timestamp::from_millis(at.parse().ok()?), id: id.to_owned() })
+    };
+    let place = read()
+        .ok_or_else(|| ApiError::bad_value("cursor", "is not one that a list of ours gave out"))?;
+    Ok(Some(place))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cursors_come_back_and_others_are_refused() {
+        let cursor = cursor(Timestamp::from_millis(5), "abc");
+        let place_read = place(Some(&cursor)).unwrap().unwrap();
+        assert_eq!((place_read.at.as_millis(), place_read.id.as_str()), (5, "abc"));
+        assert!(place(None).unwrap().is_none());
+        for bad in ["x", "%%%", "AAAA"] {
+            assert_eq!(place(Some(bad)).unwrap_err().param.as_deref(), Some("cursor"));
+        }
+    }
+
+    #[test]
+    fn a_page_is_cut_and_tells_whether_there_is_more() {
+        let mut rows = vec![1, 2, 3];
+        let page = cut(&mut rows, 2, ToString::to_string);
+        assert_eq!((rows, page.next_cursor), (vec![1, 2], Some("2".to_owned())));
+    }
+}

@@ -1,0 +1,397 @@
+//! Webhook endpoints: where the customer wants to hear of events.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::Response;
+use posta_core::failure::Code;
+use posta_core::id::{AccountId, EndpointId, ProfileId};
+use posta_core::secret::Secret;
+use posta_core::time::Timestamp;
+use posta_store::endpoints::{self, Endpoint};
+use posta_store::{Json as DbJson, Tx};
+use serde::{Deserialize, Serialize};
+use url::Url;
+use utoipa::{IntoParams, ToSchema};
+
+use super::auth::{Caller, check_groups};
+use super::error::{ApiError, ErrorBody, Result};
+use super::extract::{self, Body, Query};
+use super::idempotency::{self, IdempotencyKey};
+use super::send::Warning;
+use crate::app::App;
+use crate::flows::announce::ANNOUNCED;
+use crate::flows::deliver::{endpoint_owner, is_ours, new_secret};
+
+/// How many endpoints a workspace may have.
+const MOST: usize = 50;
+
+/// A webhook endpoint.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct EndpointShape {
+    #[serde(rename = "_id")]
+    id: EndpointId,
+    name: String,
+    url: String,
+    /// What signs deliveries; only in the answer that makes or changes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret: Option<String>,
+    events: Vec<String>,
+    is_active: bool,
+    last_fired_at: Option<Timestamp>,
+    /// How many tries have failed since the last success.
+    failure_count: i64,
+    custom_headers: BTreeMap<String, String>,
+    disabled_resource_groups: Vec<String>,
+    profile_ids: Vec<ProfileId>,
+    account_ids: Vec<AccountId>,
+}
+
+fn shape(app: &App, endpoint: Endpoint, secret: Option<&Secret>) -> Result<EndpointShape> {
+    let custom_headers = match &endpoint.custom_headers {
+        Some(sealed) => {
+            let text =
+                app.ring.open(&endpoint_owner(&endpoint.id), sealed).map_err(ApiError::internal)?;
+            serde_json::from_str(text.expose()).unwrap_or_default()
+        }
+        None => BTreeMap::new(),
+    };
+    Ok(EndpointShape {
+        id: endpoint.id,
+        name: endpoint.name,
+        url: endpoint.url,
+        secret: secret.map(|secret| secret.expose().to_owned()),
+        events: endpoint.events.0,
+        is_active: endpoint.is_active,
+        last_fired_at: endpoint.last_fired_at,
+        failure_count: endpoint.failure_count,
+        custom_headers,
+        disabled_resource_groups: endpoint.disabled_groups.0,
+        profile_ids: endpoint.profile_ids.0,
+        account_ids: endpoint.account_ids.0,
+    })
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct EndpointList {
+    webhooks: Vec<EndpointShape>,
+}
+
+/// Lists webhook endpoints, oldest first. Secrets are not shown again.
+#[utoipa::path(get, path = "/v1/webhooks/settings", operation_id = "get_webhook_settings",
+    tag = "Webhooks",
+    responses((status = 200, body = EndpointList), (status = "4XX", body = ErrorBody)))]
+pub(crate) async fn list(State(app): State<App>, caller: Caller) -> Result<Json<EndpointList>> {
+    let mut tx = app.db.read().await?;
+    let rows = endpoints::list(&mut tx, caller.workspace()).await?;
+    let seen = rows.into_iter().filter(|one| caller.sees_endpoint(one));
+    let webhooks = seen.map(|one| shape(&app, one, None)).collect::<Result<_>>()?;
+    Ok(Json(EndpointList { webhooks }))
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct NewEndpoint {
+    /// Its name for people, 1 to 50 characters.
+    name: String,
+    /// Where deliveries go: an http or https URL.
+    url: String,
+    /// The events it wants, at least one.
+    events: Vec<String>,
+    /// What signs deliveries; made for you when left out, and shown once.
+    #[schema(value_type = Option<String>)]
+    secret: Option<Secret>,
+    /// Whether it gets anything; true when left out.
+    is_active: Option<bool>,
+    /// Headers to add to each delivery; they cannot replace ours.
+    custom_headers: Option<BTreeMap<String, String>>,
+    /// Resource groups whose events it does not get.
+    disabled_resource_groups: Option<Vec<String>>,
+    /// Only events of these profiles, at most 50.
+    profile_ids: Option<Vec<ProfileId>>,
+    /// Only events of these accounts, at most 50.
+    account_ids: Option<Vec<AccountId>>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct EndpointAnswer {
+    success: bool,
+    webhook: EndpointShape,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<Warning>,
+}
+
+/// Adds a webhook endpoint.
+#[utoipa::path(post, path = "/v1/webhooks/settings", operation_id = "create_webhook_settings",
+    tag = "Webhooks", request_body = NewEndpoint,
+    responses((status = 200, body = EndpointAnswer), (status = "4XX", body = ErrorBody)))]
+pub(crate) async fn create(
+    State(app): State<App>,
+    caller: Caller,
+    key: IdempotencyKey,
+    body: Body<NewEndpoint>,
+) -> Result<Response> {
+    let new = body.value;
+    if key.which(&caller).is_some() && new.secret.is_none() {
+        // A stored answer would keep the secret made here, which must be nowhere in plain.
+        let problem = "is accepted here only together with a secret of yours";
+        return Err(ApiError::bad_value("Idempotency-Key", problem));
+    }
+    idempotency::once(&app, &caller, &key, &body.hash, axum::http::StatusCode::OK, async |tx| {
+        let existing = endpoints::list(tx, caller.workspace()).await?;
+        if existing.len() >= MOST {
+            let message = format!("a workspace has at most {MOST} webhook endpoints");
+            return Err(ApiError::new(Code::InvalidResourceState, message));
+        }
+        let id: EndpointId = app.ids.next();
+        let made = new.secret.is_none().then(|| new_secret(&app));
+        let secret = made.as_ref().or(new.secret.as_ref());
+        let mut endpoint = Endpoint {
+            workspace_id: caller.workspace().clone(),
+            name: String::new(),
+            url: String::new(),
+            secret: app.ring.seal(&endpoint_owner(&id), secret.unwrap_or(&Secret::new(""))),
+            events: DbJson(Vec::new()),
+            is_active: true,
+            custom_headers: None,
+            disabled_groups: DbJson(Vec::new()),
+            profile_ids: DbJson(caller.profiles().map(<[_]>::to_vec).unwrap_or_default()),
+            account_ids: DbJson(Vec::new()),
+            failure_count: 0,
+            last_fired_at: None,
+            created_at: app.clock.now(),
+            id,
+        };
+        let change = EndpointChange::from(new);
+        apply(&app, tx, &caller, &mut endpoint, &change).await?;
+        endpoints::insert(tx, &endpoint).await?;
+        let warnings = unheard(&endpoint.events);
+        let webhook = shape(&app, endpoint, made.as_ref())?;
+        Ok(EndpointAnswer { success: true, webhook, warnings })
+    })
+    .await
+}
+
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct EndpointChange {
+    /// The endpoint; also `_id`.
+    #[serde(alias = "_id")]
+    webhook_id: Option<EndpointId>,
+    name: Option<String>,
+    url: Option<String>,
+    events: Option<Vec<String>>,
+    /// A new secret; it replaces the old one at once.
+    #[schema(value_type = Option<String>)]
+    secret: Option<Secret>,
+    /// `true` also forgets earlier failures.
+    is_active: Option<bool>,
+    custom_headers: Option<BTreeMap<String, String>>,
+    disabled_resource_groups: Option<Vec<String>>,
+    profile_ids: Option<Vec<ProfileId>>,
+    account_ids: Option<Vec<AccountId>>,
+}
+
+impl From<NewEndpoint> for EndpointChange {
+    fn from(new: NewEndpoint) -> Self {
+        Self {
+            webhook_id: None,
+            name: Some(new.name),
+            url: Some(new.url),
+            events: Some(new.events),
+            secret: new.secret,
+            is_active: new.is_active,
+            custom_headers: new.custom_headers,
+            disabled_resource_groups: new.disabled_resource_groups,
+            profile_ids: new.profile_ids,
+            account_ids: new.account_ids,
+        }
+    }
+}
+
+/// Checks each given field and puts it into the endpoint.
+async fn apply(
+    app: &App,
+    tx: &mut Tx,
+    caller: &Caller,
+    endpoint: &mut Endpoint,
+    change: &EndpointChange,
+) -> Result<()> {
+    if let Some(name) = &change.name {
+        endpoint.name = extract::name(name, 50)?;
+    }
+    if let Some(url) = &change.url {
+        endpoint.url = checked_url(url)?;
+    }
+    if let Some(events) = &change.events {
+        endpoint.events = DbJson(checked_events(events)?);
+    }
+    if let Some(secret) = &change.secret {
+        if secret.is_empty() || secret.expose().len() > 500 {
+            return Err(ApiError::bad_value("secret", "must have 1 to 500 characters"));
+        }
+        endpoint.secret = app.ring.seal(&endpoint_owner(&endpoint.id), secret);
+    }
+    if let Some(is_active) = change.is_active {
+        endpoint.is_active = is_active;
+        if is_active {
+            endpoint.failure_count = 0;
+        }
+    }
+    if let Some(headers) = &change.custom_headers {
+        check_headers(headers)?;
+        let text = serde_json::to_string(headers).unwrap_or_default();
+        let sealed = app.ring.seal(&endpoint_owner(&endpoint.id), &Secret::new(text));
+        endpoint.custom_headers = (!headers.is_empty()).then_some(sealed);
+    }
+    if let Some(groups) = &change.disabled_resource_groups {
+        check_groups(groups)?;
+        endpoint.disabled_groups = DbJson(groups.clone());
+    }
+    if let Some(ids) = &change.profile_ids {
+        at_most(ids, "profileIds")?;
+        for id in ids {
+            caller.profile(tx, id).await?;
+        }
+        // A key that sees only some profiles must not listen to all of them.
+        let seen = caller.profiles().filter(|_| ids.is_empty());
+        endpoint.profile_ids = DbJson(seen.unwrap_or(ids).to_vec());
+    }
+    if let Some(ids) = &change.account_ids {
+        at_most(ids, "accountIds")?;
+        for id in ids {
+            caller.account(tx, id).await?;
+        }
+        endpoint.account_ids = DbJson(ids.clone());
+    }
+    Ok(())
+}
+
+fn checked_url(text: &str) -> Result<String> {
+    let url = Url::parse(text).ok().filter(|url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.has_host()
+            && url.username().is_empty()
+            && url.password().is_none()
+            && text.len() <= 2000
+    });
+    url.map(String::from)
+        .ok_or_else(|| ApiError::bad_value("url", "must be an http or https URL without user info"))
+}
+
+/// Accepts every name that looks like an event's, announced by this version or not.
+pub(crate) fn checked_events(events: &[String]) -> Result<Vec<String>> {
+    if events.is_empty() {
+        return Err(ApiError::bad_value("events", "must name at least one event"));
+    }
+    let is_name = |name: &str| {
+        name.contains('.')
+            && name.len() <= 80
+            && name.split('.').all(|part| {
+                !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+            })
+    };
+    if let Some(bad) = events.iter().find(|name| !is_name(name)) {
+        let problem = format!("knows no event {bad}; there are {}", ANNOUNCED.join(", "));
+        return Err(ApiError::bad_value("events", problem));
+    }
+    Ok(events.to_vec())
+}
+
+fn check_headers(headers: &BTreeMap<String, String>) -> Result<()> {
+    for (name, value) in headers {
+        let is_header = axum::http::HeaderName::try_from(name).is_ok()
+            && axum::http::HeaderValue::try_from(value).is_ok();
+        if !is_header {
+            let problem = format!("has {name}, which cannot be sent as a header");
+            return Err(ApiError::bad_value("customHeaders", problem));
+        }
+        if is_ours(name) {
+            let problem = format!("has {name}, which Posta sets itself");
+            return Err(ApiError::bad_value("customHeaders", problem));
+        }
+    }
+    if headers.len() > 20 {
+        return Err(ApiError::bad_value("customHeaders", "must be 20 at most"));
+    }
+    Ok(())
+}
+
+fn at_most<T>(ids: &[T], param: &str) -> Result<()> {
+    if ids.len() > 50 { Err(ApiError::bad_value(param, "must be 50 at most")) } else { Ok(()) }
+}
+
+/// Warns of events that belong to the unified API but are not announced yet.
+fn unheard(events: &[String]) -> Vec<Warning> {
+    let unheard = events.iter().filter(|one| !ANNOUNCED.contains(&one.as_str()));
+    unheard
+        .map(|name| Warning {
+            code: "ignored_field",
+            param: "events".to_owned(),
+            message: format!("{name} is not announced by this version"),
+        })
+        .collect()
+}
+
+/// Gets an endpoint that the key may see.
+pub(crate) async fn load(caller: &Caller, tx: &mut Tx, id: &EndpointId) -> Result<Endpoint> {
+    let endpoint = endpoints::find(tx, caller.workspace(), id).await?;
+    endpoint.filter(|endpoint| caller.sees_endpoint(endpoint)).ok_or_else(|| {
+        let message = format!("there is no webhook endpoint {id}");
+        ApiError::new(Code::ResourceNotFound, message).param("webhookId")
+    })
+}
+
+/// Changes a webhook endpoint. What is left out stays as it is.
+#[utoipa::path(put, path = "/v1/webhooks/settings", operation_id = "update_webhook_settings",
+    tag = "Webhooks", request_body = EndpointChange,
+    responses((status = 200, body = EndpointAnswer), (status = "4XX", body = ErrorBody)))]
+pub(crate) async fn update(
+    State(app): State<App>,
+    caller: Caller,
+    body: Body<EndpointChange>,
+) -> Result<Json<EndpointAnswer>> {
+    let change = body.value;
+    let id = change.webhook_id.as_ref().ok_or_else(|| ApiError::missing("webhookId"))?;
+    let mut tx = app.db.write().await?;
+    let mut endpoint = load(&caller, &mut tx, id).await?;
+    apply(&app, &mut tx, &caller, &mut endpoint, &change).await?;
+    endpoints::update(&mut tx, &endpoint).await?;
+    tx.commit().await?;
+    app.wake.deliver.notify_one();
+    let warnings = unheard(&endpoint.events);
+    let webhook = shape(&app, endpoint, None)?;
+    Ok(Json(EndpointAnswer { success: true, webhook, warnings }))
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct DeleteQuery {
+    /// The endpoint; also `id`.
+    #[serde(alias = "id")]
+    webhook_id: EndpointId,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Success {
+    success: bool,
+}
+
+/// Deletes a webhook endpoint with its deliveries and log.
+#[utoipa::path(delete, path = "/v1/webhooks/settings", operation_id = "delete_webhook_settings",
+    tag = "Webhooks", params(DeleteQuery),
+    responses((status = 200, body = Success), (status = "4XX", body = ErrorBody)))]
+pub(crate) async fn delete(
+    State(app): State<App>,
+    caller: Caller,
+    Query(query): Query<DeleteQuery>,
+) -> Result<Json<Success>> {
+    let mut tx = app.db.write().await?;
+    let endpoint = load(&caller, &mut tx, &query.webhook_id).await?;
+    endpoints::delete(&mut tx, caller.workspace(), &endpoint.id).await?;
+    tx.commit().await?;
+    Ok(Json(Success { success: true }))
+}

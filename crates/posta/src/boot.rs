@@ -1,0 +1,109 @@
+//! How a server starts: from settings to an [`App`] with workers and a listener.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use anyhow::{Context, bail};
+use posta_core::chance::Chance;
+use posta_core::secret::KeyRing;
+use posta_core::time::Clock;
+use posta_platforms::cx::Site;
+use posta_platforms::http::Http;
+use posta_store::{Db, Open};
+use tokio::net::TcpListener;
+use tower::make::Shared;
+
+use crate::app::{App, Foundation};
+use crate::config::Config;
+use crate::{router, workers};
+
+/// Builds the app: opens the database and makes sure that this version can use it.
+///
+/// # Errors
+/// When the database cannot be opened, its schema is not this version's, or there is no usable
+/// master key. Each says what to do.
+pub async fn build(config: Config, clock: Clock, chance: Chance) -> anyhow::Result<App> {
+    let ring = KeyRing::parse(&config.master_key, chance.clone()).map_err(|error| {
+        anyhow::anyhow!(
+            "{error}: set POSTA_MASTER_KEY to what `posta keys master` prints, and keep it safe; \
+             without it no stored token can be read"
+        )
+    })?;
+    let db = open(&config.database.url).await?;
+    check_schema(&db).await?;
+    let sites = sites(&config)?;
+    Ok(App::new(Foundation { config, db, http: Http::new(), clock, chance, ring, sites }))
+}
+
+/// Opens the database named in the settings.
+///
+/// # Errors
+/// When it cannot be opened; the message names it without its password.
+pub async fn open(url: &Open) -> anyhow::Result<Db> {
+    let name = match url {
+        Open::Sqlite(path) => format!("the SQLite file {}", path.display()),
+        Open::Postgres(_) => "the Postgres server in database.url".to_owned(),
+    };
+    Db::open(url).await.with_context(|| format!("cannot open {name}"))
+}
+
+/// Makes sure that the database is at this version.
+///
+/// # Errors
+/// When it is not; the message says what to do.
+pub async fn check_schema(db: &Db) -> anyhow::Result<()> {
+    let missing = db.missing_migrations().await.context("cannot read the database's schema")?;
+    if missing > 0 {
+        bail!("the database lacks {missing} migration(s) of this version: run `posta migrate`");
+    }
+    Ok(())
+}
+
+fn sites(config: &Config) -> anyhow::Result<BTreeMap<&'static str, Site>> {
+    let mut sites = BTreeMap::new();
+    for platform in posta_platforms::ALL {
+        let name = platform.name();
+        let section = config.platforms.get(name).with_context(|| format!("no section {name}"))?;
+        let site = Site::new(*platform, &section.urls, Some(&section.version))
+            .map_err(|role| anyhow::anyhow!("platforms.{name}.urls has no {role}"))?;
+        sites.insert(name, site);
+    }
+    Ok(sites)
+}
+
+/// Binds a listener.
+///
+/// # Errors
+/// When the address is taken or not ours; the message names the flag or setting to change.
+pub async fn bind(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
+    match TcpListener::bind(address).await {
+        Ok(listener) => Ok(listener),
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+            bail!("{address} is in use by another program: choose another address with {setting}")
+        }
+        Err(error) => {
+            Err(error).with_context(|| format!("cannot listen on {address}, set by {setting}"))
+        }
+    }
+}
+
+/// Serves until [`App`]'s `stop` is told, then finishes what is under way and closes the database.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve(app: App, listener: TcpListener) -> anyhow::Result<()> {
+    workers::start(&app);
+    let service = router::service(&app);
+    let stop = app.stop.clone();
+    let served = axum::serve(listener, Shared::new(service))
+        .with_graceful_shutdown(async move { stop.cancelled().await })
+        .await;
+    app.stop.cancel();
+    app.tasks.close();
+    if app.clock.timeout(workers::GRACE, app.tasks.wait()).await.is_none() {
+        // Whatever is cut off here is taken up again at the next start; see workers.
+        tracing::warn!("stopped before all background work had ended");
+    }
+    app.db.close().await;
+    served.context("the listener failed")
+}

@@ -1,0 +1,100 @@
+//! Settings: defaults, then a file, then the environment. The only place that reads the latter.
+
+mod layers;
+mod platforms;
+
+use std::net::SocketAddr;
+
+use posta_core::secret::Secret;
+use posta_store::Open;
+use serde::{Deserialize, Deserializer};
+use url::Url;
+
+pub use layers::{ConfigError, Environment, Layers, Setting};
+pub use platforms::{PlatformConfig, Platforms};
+
+/// Every setting with its default and what it means.
+pub const DEFAULTS: &str = include_str!("config.default.toml");
+
+/// The settings Posta runs with.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Config {
+    /// `listen`: where Posta listens.
+    pub listen: SocketAddr,
+    /// `public_url`: the URL under which browsers and platforms reach it.
+    #[serde(deserialize_with = "public_url")]
+    pub public_url: Url,
+    /// `master_key`: what seals tokens and secrets at rest.
+    pub master_key: Secret,
+    /// `[database]`.
+    pub database: Database,
+    /// `[api]`.
+    pub api: Api,
+    /// `[webhooks]`.
+    pub webhooks: Webhooks,
+    /// `[log]`.
+    pub log: Log,
+    /// `[platforms.…]`, one per platform.
+    pub platforms: Platforms,
+}
+
+/// `[database]`: where everything is kept.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Database {
+    /// `database.url`: a SQLite file or a Postgres server.
+    #[serde(deserialize_with = "database_url")]
+    pub url: Open,
+}
+
+/// `[api]`: how the API treats its callers.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Api {
+    /// `api.requests_per_minute`: how many requests one workspace may make.
+    pub requests_per_minute: u32,
+    /// `api.send_wait_seconds`: how long a send waits for the platform's answer.
+    pub send_wait_seconds: u16,
+}
+
+/// `[webhooks]`: how events are delivered to customers.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Webhooks {
+    /// `webhooks.timeout_seconds`: how long an endpoint may take to answer.
+    pub timeout_seconds: u16,
+    /// `webhooks.concurrency`: how many deliveries are under way at once.
+    pub concurrency: u16,
+}
+
+/// `[log]`: what is logged and how.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Log {
+    /// `log.level`: a level or filter.
+    pub level: String,
+    /// `log.format`: how a line looks.
+    pub format: LogFormat,
+}
+
+/// How a log line looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Pretty on a terminal, JSON otherwise.
+    Auto,
+    /// For people.
+    Pretty,
+    /// For machines: one JSON object per line.
+    Json,
+}
+
+fn database_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Open, D::Error> {
+    String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+}
+
+fn public_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Url, D::Error> {
+    let url = Url::deserialize(deserializer)?;
+    let is_bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    if matches!(url.scheme(), "http" | "https") && url.has_host() && is_bare {
+        Ok(url)
+    } else {
+        Err(serde::de::Error::custom("must be an http or https URL without a path"))
+    }
+}

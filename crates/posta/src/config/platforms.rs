@@ -1,0 +1,42 @@
+//! `[platforms.…]`: your app at each platform, and where the platform is.
+
+use std::collections::BTreeMap;
+
+use posta_core::secret::Secret;
+use serde::Deserialize;
+use url::Url;
+
+/// The sections by the platform's name.
+pub type Platforms = BTreeMap<String, PlatformConfig>;
+
+/// One `[platforms.NAME]` section.
+#[derive(Clone, Debug, Deserialize)]
+pub struct PlatformConfig {
+    /// `client_id`: your app's public id; empty when none is set up.
+    pub client_id: String,
+    /// `client_secret`: your app's secret.
+    pub client_secret: Secret,
+    /// `verify_token`: what the platform says when it asks whether the webhook URL is ours.
+    pub verify_token: Secret,
+    /// `webhook_secrets`: further secrets that may sign webhooks.
+    pub webhook_secrets: Vec<Secret>,
+    /// `version`: the version in the API's paths.
+    pub version: String,
+    /// `urls`: where the platform is, by role.
+    pub urls: BTreeMap<String, Url>,
+}
+
+impl PlatformConfig {
+    /// Whether an app is set up.
+    #[must_use]
+    pub fn has_app(&self) -> bool {
+        !self.client_id.is_empty() && !self.client_secret.is_empty()
+    }
+
+    /// Lists the secrets that may sign webhooks of the configured app.
+    pub fn signing_secrets(&self) -> impl Iterator<Item = &Secret> {
+        std::iter::once(&self.client_secret)
+            .chain(&self.webhook_secrets)
+            .filter(|secret| !secret.is_empty())
+    }
+}

@@ -1,0 +1,289 @@
+//! Delivering an event to a webhook endpoint: sign, send, note what came of it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit, Mac};
+use posta_core::id::{EndpointId, EventId, WorkspaceId};
+use posta_core::secret::{Sealed, Secret};
+use posta_core::time::Timestamp;
+use posta_platforms::http::NoReply;
+use posta_store::deliveries::{self, Attempt, Claimed, State};
+use posta_store::endpoints::{self, Endpoint};
+use posta_store::events::Event;
+use sha2::Sha256;
+
+use super::send::jittered;
+use crate::app::App;
+use crate::telemetry::Stopwatch;
+
+/// How long after each failed try the next one follows; then the delivery is parked.
+pub const SCHEDULE: [Duration; 6] = [
+    Duration::from_secs(10),
+    Duration::from_secs(100),
+    Duration::from_secs(1000),
+    Duration::from_secs(10_000),
+    Duration::from_hours(24),
+    Duration::from_hours(24),
+];
+
+/// How much of an endpoint's answer is kept, in bytes.
+const ANSWER: usize = 10_000;
+
+/// What is sent to whom.
+#[derive(Debug)]
+pub struct Parcel<'a> {
+    /// The workspace.
+    pub workspace: &'a WorkspaceId,
+    /// The endpoint.
+    pub endpoint: &'a EndpointId,
+    /// The event.
+    pub event: &'a EventId,
+    /// What happened.
+    pub kind: &'a str,
+    /// The bytes to sign and send.
+    pub body: &'a str,
+    /// Where to.
+    pub url: &'a str,
+    /// What signs them.
+    pub secret: &'a Sealed,
+    /// The customer's own headers.
+    pub custom_headers: Option<&'a Sealed>,
+    /// The number of the try, from 1.
+    pub number: i64,
+    /// Whether a person asked for it as a test.
+    pub is_test: bool,
+}
+
+/// Makes one try of a claimed delivery and notes what came of it.
+///
+/// # Errors
+/// When the database failed; the delivery is then taken up again later.
+pub async fn attempt(app: &App, delivery: &Claimed) -> posta_store::Result<()> {
+    let attempt = post(
+        app,
+        &Parcel {
+            workspace: &delivery.workspace_id,
+            endpoint: &delivery.endpoint_id,
+            event: &delivery.event_id,
+            kind: &delivery.event_kind,
+            body: &delivery.body,
+            url: &delivery.url,
+            secret: &delivery.secret,
+            custom_headers: delivery.custom_headers.as_ref(),
+            number: delivery.attempts,
+            is_test: false,
+        },
+    )
+    .await;
+    let now = app.clock.now();
+    let failures = usize::try_from(delivery.attempts - 1).unwrap_or(0);
+    let (state, due_at) = match (attempt.is_success, SCHEDULE.get(failures)) {
+        (true, _) => (State::Delivered, now),
+        (false, Some(wait)) => (State::Pending, now.plus(jittered(app, *wait))),
+        (false, None) => (State::Parked, now),
+    };
+    let mut tx = app.db.write().await?;
+    if deliveries::update_state(&mut tx, delivery, state, due_at).await? {
+        endpoints::update_fired(&mut tx, &delivery.endpoint_id, now, attempt.is_success).await?;
+    }
+    deliveries::insert_attempt(&mut tx, &attempt).await?;
+    tx.commit().await
+}
+
+/// Sends a test event once and notes what came of it.
+///
+/// # Errors
+/// When the database failed.
+pub async fn test(app: &App, endpoint: &Endpoint, event: &Event) -> posta_store::Result<Attempt> {
+    let attempt = post(
+        app,
+        &Parcel {
+            workspace: &endpoint.workspace_id,
+            endpoint: &endpoint.id,
+            event: &event.id,
+            kind: &event.kind,
+            body: &event.body,
+            url: &endpoint.url,
+            secret: &endpoint.secret,
+            custom_headers: endpoint.custom_headers.as_ref(),
+            number: 1,
+            is_test: true,
+        },
+    )
+    .await;
+    let mut tx = app.db.write().await?;
+    deliveries::insert_attempt(&mut tx, &attempt).await?;
+    tx.commit().await?;
+    Ok(attempt)
+}
+
+async fn post(app: &App, parcel: &Parcel<'_>) -> Attempt {
+    let watch = Stopwatch::start();
+    let result = exchange(app, parcel).await;
+    let mut attempt = Attempt {
+        id: app.ids.next(),
+        workspace_id: parcel.workspace.clone(),
+        endpoint_id: parcel.endpoint.clone(),
+        event_id: parcel.event.clone(),
+        is_test: parcel.is_test,
+        url: parcel.url.to_owned(),
+        is_success: false,
+        status_code: None,
+        response_body: None,
+        error: None,
+        number: parcel.number,
+        response_ms: watch.millis(),
+        created_at: app.clock.now(),
+    };
+    match result {
+        Ok((status, body)) => {
+            attempt.is_success = (200..300).contains(&status);
+            attempt.status_code = Some(i64::from(status));
+            attempt.response_body = Some(body);
+        }
+        Err(problem) => attempt.error = Some(problem),
+    }
+    tracing::info!(
+        endpoint.id = %attempt.endpoint_id, event.id = %attempt.event_id,
+        event.kind = parcel.kind, success = attempt.is_success, status = attempt.status_code,
+        attempt = attempt.number, duration_ms = attempt.response_ms, "delivery"
+    );
+    attempt
+}
+
+async fn exchange(app: &App, parcel: &Parcel<'_>) -> Result<(u16, String), String> {
+    let url = parcel.url.parse().map_err(|_| "the endpoint's URL is not one".to_owned())?;
+    let open = |sealed: &Sealed| {
+        app.ring
+            .open(&endpoint_owner(parcel.endpoint), sealed)
+            .map_err(|error| format!("the endpoint's secret cannot be opened: {error}"))
+    };
+    let timeout = Duration::from_secs(u64::from(app.config.webhooks.timeout_seconds));
+    let mut request = app.http.post(url).timeout(timeout);
+    if let Some(sealed) = parcel.custom_headers {
+        let custom: BTreeMap<String, String> =
+            serde_json::from_str(open(sealed)?.expose()).unwrap_or_default();
+        for (name, value) in custom.iter().filter(|(name, _)| !is_ours(name)) {
+            request = request.header(name, value);
+        }
+    }
+    for (name, value) in headers(parcel, &open(parcel.secret)?, app.clock.now()) {
+        request = request.header(name, value);
+    }
+    let reply = app.http.send_bounded(request.body(parcel.body.to_owned()), ANSWER).await;
+    match reply {
+        Ok(reply) => {
+            let text = String::from_utf8_lossy(&reply.body).replace('\0', "\u{fffd}");
+            Ok((reply.status.as_u16(), text))
+        }
+        Err(NoReply::NotSent) => Err("the endpoint cannot be reached".to_owned()),
+        Err(NoReply::Unanswered) => {
+            Err(format!("the endpoint did not answer within {} s", timeout.as_secs()))
+        }
+    }
+}
+
+/// The headers of a delivery: the unified API's under both its names, and Standard Webhooks'.
+#[must_use]
+pub fn headers(
+    parcel: &Parcel<'_>,
+    secret: &Secret,
+    now: Timestamp,
+) -> Vec<(&'static str, String)> {
+    let hex = hex::encode(hmac(secret.expose().as_bytes(), parcel.body.as_bytes()));
+    let seconds = now.as_seconds();
+    let signed = format!("{}.{seconds}.{}", parcel.event, parcel.body);
+    let standard = STANDARD.encode(hmac(&standard_key(secret), signed.as_bytes()));
+    vec![
+        ("content-type", "application/json".to_owned()),
+        ("user-agent", concat!("Zernio-Webhooks/1.0 Posta/", env!("CARGO_PKG_VERSION")).to_owned()),
+        ("x-zernio-event", parcel.kind.to_owned()),
+        ("x-zernio-event-id", parcel.event.to_string()),
+        ("x-zernio-signature", hex.clone()),
+        ("x-late-event", parcel.kind.to_owned()),
+        ("x-late-event-id", parcel.event.to_string()),
+        ("x-late-signature", hex),
+        ("webhook-id", parcel.event.to_string()),
+        ("webhook-timestamp", seconds.to_string()),
+        ("webhook-signature", format!("v1,{standard}")),
+    ]
+}
+
+/// Whether a header is one that a customer's own must not replace.
+#[must_use]
+pub fn is_ours(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let fixed = ["content-type", "content-length", "user-agent", "host", "transfer-encoding"];
+    fixed.contains(&name.as_str())
+        || ["x-zernio-", "x-late-", "webhook-"].iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// A secret in the form of Standard Webhooks is base64 behind `whsec_`; any other is its own key.
+fn standard_key(secret: &Secret) -> Vec<u8> {
+    let text = secret.expose();
+    text.strip_prefix("whsec_")
+        .and_then(|encoded| STANDARD.decode(encoded).ok())
+        .unwrap_or_else(|| text.as_bytes().to_vec())
+}
+
+fn hmac(key: &[u8], bytes: &[u8]) -> Vec<u8> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
+    mac.update(bytes);
+    mac.finalize().into_bytes().to_vec()
+}
+
+/// Makes a secret for an endpoint whose owner gave none.
+#[must_use]
+pub fn new_secret(app: &App) -> Secret {
+    Secret::new(format!("whsec_{}", STANDARD.encode(app.chance.bytes::<32>())))
+}
+
+/// Names the row that an endpoint's secrets belong to.
+#[must_use]
+pub fn endpoint_owner(id: &EndpointId) -> String {
+    format!("endpoints/{id}")
+}
+
+#[cfg(test)]
+mod tests {
+    use posta_core::secret::KeyRing;
+
+    use super::*;
+
+    #[test]
+    fn both_signatures_are_those_that_other_tools_compute() {
+        let chance = posta_core::chance::Chance::seeded(1);
+        let ring = KeyRing::parse(&KeyRing::generate(&chance), chance).unwrap();
+        let secret = Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+        let event: EventId = serde_json::from_str("\"msg_p5jXN8AQM9LWM0D4loKWxJek\"").unwrap();
+        let parcel = Parcel {
+            workspace: &"0123456789abcdef01234567".parse().unwrap(),
+            endpoint: &"0123456789abcdef01234567".parse().unwrap(),
+            event: &event,
+            kind: "message.received",
+            body: r#"{"test": 2432232314}"#,
+            url: "http://127.0.0.1/",
+            secret: &ring.seal("x", &secret),
+            custom_headers: None,
+            number: 1,
+            is_test: false,
+        };
+        let sent = headers(&parcel, &secret, Timestamp::from_millis(1_614_265_330_000));
+        let header = |wanted: &str| {
+            sent.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value.clone()).unwrap()
+        };
+        // The published test vector of Standard Webhooks.
+        assert_eq!(header("webhook-signature"), "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+        assert_eq!(header("x-zernio-signature"), header("x-late-signature"));
+        assert_eq!(header("x-zernio-signature").len(), 64);
+    }
+
+    #[test]
+    fn a_customer_cannot_replace_our_headers() {
+        assert!(["X-Zernio-Signature", "Webhook-Id", "content-TYPE"].into_iter().all(is_ours));
+        assert!(!is_ours("authorization"));
+    }
+}

@@ -1,0 +1,62 @@
+//! A line to a platform on behalf of one account: everything a connector's call needs.
+
+use posta_core::failure::{Code, ConnectorError};
+use posta_core::id::RemotePerson;
+use posta_platforms::contract::Platform;
+use posta_platforms::cx::{AccountCredentials, AppCredentials, Cx};
+use posta_store::accounts::Account;
+
+use super::{connect, refusal};
+use crate::app::App;
+
+/// An account ready for calls.
+pub struct Line {
+    /// Its platform.
+    pub platform: &'static dyn Platform,
+    client: AppCredentials,
+    credentials: AccountCredentials,
+}
+
+impl Line {
+    /// Opens an account's token and the secret of the app it is connected through.
+    ///
+    /// # Errors
+    /// When the account has no token, or something cannot be opened.
+    pub async fn open(app: &App, account: &Account) -> Result<Self, ConnectorError> {
+        let platform = posta_platforms::get(&account.platform).ok_or_else(|| {
+            let message = format!("this version does not speak {}", account.platform);
+            *refusal(Code::PlatformNotSupported, message)
+        })?;
+        let token = app.token(account)?;
+        let client = connect::credentials(app, account).await?;
+        let credentials = AccountCredentials { id: account.remote_id.clone(), token };
+        Ok(Self { platform, client, credentials })
+    }
+
+    /// Lends what one call needs.
+    #[must_use]
+    pub fn cx<'a>(&'a self, app: &'a App) -> Cx<'a> {
+        Cx {
+            http: &app.http,
+            clock: &app.clock,
+            site: app.site(self.platform),
+            app: &self.client,
+            account: Some(&self.credentials),
+        }
+    }
+}
+
+/// Shows a person that their messages were seen, where the platform can. A courtesy: what was read
+/// here stays read without it.
+pub async fn show_seen(app: &App, account: &Account, person: &RemotePerson) {
+    let shown = async {
+        let line = Line::open(app, account).await?;
+        match line.platform.receipts() {
+            Some(receipts) => receipts.mark_read(&line.cx(app), person).await,
+            None => Ok(()),
+        }
+    };
+    if let Err(error) = shown.await {
+        tracing::warn!(account.id = %account.id, error.code = %error.code, "seen not shown");
+    }
+}

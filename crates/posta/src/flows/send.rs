@@ -1,0 +1,390 @@
+//! Sending a message: may this be sent, the attempt on record before the call, the outcome after.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use posta_core::capability::Limits;
+use posta_core::event::Direction;
+use posta_core::failure::{Code, ConnectorError, Retry};
+use posta_core::id::{MessageId, WorkspaceId};
+use posta_core::message::{Content, Outgoing, Sent, Tag};
+use posta_core::time::Timestamp;
+use posta_platforms::contract::Platform;
+use posta_store::accounts::{self, Account};
+use posta_store::conversations::{self, Conversation};
+use posta_store::idempotency::{self, Which};
+use posta_store::jobs::{self, Job};
+use posta_store::messages::{self, Message, Status};
+use posta_store::{Json, Tx};
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+
+use super::line::Line;
+use super::{FlowError, disconnect, receive, refusal};
+use crate::app::App;
+
+/// The kind of the jobs this flow makes and works off.
+pub const JOB: &str = "send";
+
+/// How often a send is tried that certainly did nothing.
+const TRIES: i64 = 5;
+
+/// The wait before the second try; it doubles.
+const FIRST_WAIT: Duration = Duration::from_secs(2);
+
+/// What somebody wants to send.
+#[derive(Debug)]
+pub struct Request<'a> {
+    /// The account that writes.
+    pub account: &'a Account,
+    /// The conversation it is written in.
+    pub conversation: &'a Conversation,
+    /// What it says.
+    pub text: &'a str,
+    /// The permission it is sent under.
+    pub tag: Option<Tag>,
+    /// The client's idempotency key, already begun in this transaction.
+    pub idempotency: Option<Which<'a>>,
+}
+
+/// Puts a message into its conversation's lane, if it may be sent.
+///
+/// # Errors
+/// When it may not be sent: nothing has happened then. Or the database failed.
+pub async fn enqueue(
+    app: &App,
+    tx: &mut Tx,
+    request: &Request<'_>,
+) -> Result<MessageId, FlowError> {
+    let account = request.account;
+    allowed(app, request)?;
+    let now = app.clock.now();
+    let message = Message {
+        id: app.ids.next(),
+        workspace_id: account.workspace_id.clone(),
+        account_id: account.id.clone(),
+        conversation_id: request.conversation.id.clone(),
+        remote_id: None,
+        direction: Direction::Outgoing,
+        status: Status::Queued,
+        text: Some(request.text.to_owned()),
+        attachments: Json(Vec::new()),
+        sender_id: account.id.to_string(),
+        sent_via: Some("api".to_owned()),
+        tag: request.tag.map(|Tag::HumanAgent| "HUMAN_AGENT".to_owned()),
+        metadata: None,
+        error: None,
+        is_read: true,
+        read_at: None,
+        sent_at: now,
+        created_at: now,
+    };
+    messages::insert(tx, &message).await?;
+    let job = Job {
+        id: app.ids.next(),
+        kind: JOB.to_owned(),
+        lane: request.conversation.id.to_string(),
+        workspace_id: account.workspace_id.clone(),
+        subject: message.id.to_string(),
+        attempts: 0,
+        due_at: now,
+        created_at: now,
+    };
+    jobs::insert(tx, &job).await?;
+    if let Some(which) = request.idempotency {
+        idempotency::update_message(tx, which, &message.id).await?;
+    }
+    Ok(message.id)
+}
+
+/// Whether the account may send this now: the one place that asks.
+fn allowed(app: &App, request: &Request<'_>) -> Result<(), Box<ConnectorError>> {
+    let refuse = |code, message: String| Err(refusal(code, message));
+    let account = request.account;
+    if account.state != accounts::State::Connected {
+        let reason = account.state_reason.as_deref().unwrap_or("it was disconnected");
+        let message = format!("{} cannot send: {reason}", account.username);
+        return refuse(Code::AccountDisconnected, message);
+    }
+    let Some(platform) = posta_platforms::get(&account.platform) else {
+        return refuse(Code::PlatformNotSupported, account.platform.clone());
+    };
+    if platform.messages().is_none() {
+        let message = format!("{} takes no messages", platform.title());
+        return refuse(Code::PlatformNotSupported, message);
+    }
+    let limits = platform.limits();
+    let count = limits.text.count(request.text);
+    if count > limits.text.max {
+        let unit = format!("{:?}", limits.text.unit).to_lowercase();
+        let message = format!(
+            "the text has {count} {unit}; {} takes {} at most",
+            platform.title(),
+            limits.text.max
+        );
+        return refuse(Code::TextTooLong, message);
+    }
+    within_window(platform, limits, request, app.clock.now())
+}
+
+fn within_window(
+    platform: &dyn Platform,
+    limits: &Limits,
+    request: &Request<'_>,
+    now: Timestamp,
+) -> Result<(), Box<ConnectorError>> {
+    // Where no opening is on record, one may have happened before the account was connected; then
+    // the platform decides.
+    let (Some(window), Some(opened)) = (limits.reply_window, request.conversation.window_opened_at)
+    else {
+        return Ok(());
+    };
+    let length = match request.tag {
+        Some(Tag::HumanAgent) => window.human_agent.unwrap_or(window.standard),
+        None => window.standard,
+    };
+    let closed_at = opened.plus(length);
+    if now < closed_at {
+        return Ok(());
+    }
+    let message = format!(
+        "{} allows messages until {closed_at}, because the person last wrote at {opened}",
+        platform.title()
+    );
+    let mut error = refusal(Code::OutsideMessagingWindow, message);
+    error.details = Some(json!({"windowOpenedAt": opened, "windowClosedAt": closed_at}));
+    Err(error)
+}
+
+/// Works off a send job: at most one call to the platform, on record before and after.
+///
+/// # Errors
+/// When the database failed; the job is then taken up again later.
+pub async fn attempt(app: &App, job: &Job) -> posta_store::Result<()> {
+    let Some((account, conversation, message)) = begin(app, job).await? else {
+        return Ok(());
+    };
+    let result = call(app, &account, &conversation, &message).await;
+    let mut tx = app.db.write().await?;
+    match result {
+        Ok(sent) => sent_out(app, &mut tx, &account, message.clone(), &sent).await?,
+        Err(error) => not_sent(app, &mut tx, job, &account, &message, &error).await?,
+    }
+    tx.commit().await?;
+    app.wake.deliver.notify_one();
+    app.wake.send.notify_one();
+    app.waiters.wake(&message.id);
+    Ok(())
+}
+
+/// Puts the attempt on record. `None` when there is nothing to call: the job is then over or later.
+async fn begin(
+    app: &App,
+    job: &Job,
+) -> posta_store::Result<Option<(Account, Conversation, Message)>> {
+    let mut tx = app.db.write().await?;
+    let id: Option<MessageId> = job.subject.parse().ok();
+    let message = match &id {
+        Some(id) => messages::find(&mut tx, &job.workspace_id, id).await?,
+        None => None,
+    };
+    let Some(message) = message else {
+        // Its conversation was deleted meanwhile.
+        jobs::delete(&mut tx, &job.id).await?;
+        tx.commit().await?;
+        return Ok(None);
+    };
+    let account = accounts::find(&mut tx, &job.workspace_id, &message.account_id).await?;
+    let account = account.ok_or(posta_store::Error::RowNotFound)?;
+    let conversation =
+        conversations::get(&mut tx, &job.workspace_id, &message.conversation_id).await?;
+    if message.status == Status::Sending {
+        // Somebody asked the platform and died before noting the answer.
+        let error = ConnectorError::new(
+            Code::OutcomeUnknown,
+            Retry::Unknown,
+            "Posta stopped between asking the platform and hearing its answer",
+        );
+        not_sent(app, &mut tx, job, &account, &message, &error).await?;
+        tx.commit().await?;
+        app.waiters.wake(&message.id);
+        return Ok(None);
+    }
+    let now = app.clock.now();
+    if let Some(until) = account.rate_limited_until.filter(|until| *until > now) {
+        jobs::update_due(&mut tx, &job.id, until).await?;
+        tx.commit().await?;
+        return Ok(None);
+    }
+    if !messages::update_sending(&mut tx, &message.id).await? {
+        jobs::delete(&mut tx, &job.id).await?;
+        tx.commit().await?;
+        return Ok(None);
+    }
+    tx.commit().await?;
+    Ok(Some((account, conversation, message)))
+}
+
+async fn call(
+    app: &App,
+    account: &Account,
+    conversation: &Conversation,
+    message: &Message,
+) -> Result<Sent, ConnectorError> {
+    let line = Line::open(app, account).await?;
+    let outgoing = Outgoing {
+        id: message.id.clone(),
+        to: conversation.participant_id.clone(),
+        content: Content::Text(message.text.clone().unwrap_or_default()),
+        tag: message.tag.as_ref().map(|_| Tag::HumanAgent),
+    };
+    let Some(messages) = line.platform.messages() else {
+        let message = format!("{} takes no messages", line.platform.title());
+        return Err(*refusal(Code::PlatformNotSupported, message));
+    };
+    messages.send(&line.cx(app), &outgoing).await
+}
+
+async fn sent_out(
+    app: &App,
+    tx: &mut Tx,
+    account: &Account,
+    mut message: Message,
+    sent: &Sent,
+) -> posta_store::Result<()> {
+    jobs::delete_for(tx, JOB, message.id.as_str()).await?;
+    // Only if this attempt was given up for dead meanwhile, its echo has a row of its own.
+    messages::delete_twin(tx, &account.id, &sent.message, &message.id).await?;
+    let now = app.clock.now();
+    if messages::update_sent(tx, &message.id, &sent.message, now).await? {
+        message.status = Status::Sent;
+        message.remote_id = Some(sent.message.clone());
+        message.sent_at = now;
+        let mut conversation =
+            conversations::get(tx, &account.workspace_id, &message.conversation_id).await?;
+        receive::note_newest(app, tx, &mut conversation, &message).await?;
+        let payload = receive::message_payload(account, &conversation, &message);
+        super::announce::announce(app, tx, account, "message.sent", &payload).await?;
+    }
+    Ok(())
+}
+
+/// What happens after each class of failure: the one place that decides.
+async fn not_sent(
+    app: &App,
+    tx: &mut Tx,
+    job: &Job,
+    account: &Account,
+    message: &Message,
+    error: &ConnectorError,
+) -> posta_store::Result<()> {
+    tracing::info!(
+        account.id = %account.id, platform = account.platform, error.code = %error.code,
+        retry = ?error.retry, attempt = job.attempts, "message not sent"
+    );
+    let now = app.clock.now();
+    match error.retry {
+        Retry::Transient if job.attempts < TRIES => {
+            let doublings = u32::try_from(job.attempts - 1).unwrap_or(0);
+            let wait = jittered(app, FIRST_WAIT * 2_u32.saturating_pow(doublings));
+            messages::update_queued(tx, &message.id).await?;
+            return jobs::update_due(tx, &job.id, now.plus(wait)).await;
+        }
+        Retry::RateLimited { until } => {
+            accounts::update_rate_limited(tx, &account.id, until).await?;
+            messages::update_queued(tx, &message.id).await?;
+            return jobs::update_due(tx, &job.id, until).await;
+        }
+        Retry::Auth => {
+            disconnect::lose(app, tx, account, &error.message).await?;
+        }
+        Retry::Transient | Retry::Permanent | Retry::Unknown => {}
+    }
+    let status = if error.retry == Retry::Unknown { Status::Unknown } else { Status::Failed };
+    messages::update_unsent(tx, &message.id, status, &stored(error)).await?;
+    jobs::delete(tx, &job.id).await
+}
+
+/// Adds up to a fifth, so that what failed together does not come back together.
+pub(super) fn jittered(app: &App, wait: Duration) -> Duration {
+    let fifth = u64::try_from(wait.as_millis() / 5).unwrap_or(u64::MAX);
+    wait + Duration::from_millis(app.chance.below(fifth.max(1)))
+}
+
+/// An error as it is kept with its message.
+fn stored(error: &ConnectorError) -> Value {
+    json!({
+        "code": error.code,
+        "message": error.message,
+        "remedy": error.remedy,
+        "platformError": error.said,
+        "details": error.details,
+    })
+}
+
+/// Requests that wait for the outcome of the message they asked for.
+#[derive(Debug, Default)]
+pub struct Waiters(Mutex<HashMap<MessageId, Vec<oneshot::Sender<()>>>>);
+
+/// The longest time without looking: another node may have sent the message.
+const LOOK: Duration = Duration::from_secs(1);
+
+impl Waiters {
+    /// Tells those who wait for this message to look again.
+    pub fn wake(&self, id: &MessageId) {
+        let waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+        for waiter in waiting.into_iter().flatten() {
+            // Whoever gave up waiting has dropped its end.
+            let _ = waiter.send(());
+        }
+    }
+
+    fn enlist(&self, id: &MessageId) -> oneshot::Receiver<()> {
+        let (sender, receiver) = oneshot::channel();
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.entry(id.clone()).or_default().push(sender);
+        receiver
+    }
+
+    fn dismiss(&self, id: &MessageId) {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(list) = waiting.get_mut(id) {
+            list.retain(|waiter| !waiter.is_closed());
+            if list.is_empty() {
+                waiting.remove(id);
+            }
+        }
+    }
+}
+
+/// Waits until a message is settled, or the time for waiting is over, and returns it as it is then.
+///
+/// # Errors
+/// When the database failed, or the message was deleted meanwhile.
+pub async fn settled(
+    app: &App,
+    owner: &WorkspaceId,
+    id: &MessageId,
+) -> posta_store::Result<Message> {
+    let deadline =
+        app.clock.now().plus(Duration::from_secs(u64::from(app.config.api.send_wait_seconds)));
+    loop {
+        let woken = app.waiters.enlist(id);
+        let mut tx = app.db.read().await?;
+        let message = messages::find(&mut tx, owner, id).await?;
+        drop(tx);
+        let message = message.ok_or(posta_store::Error::RowNotFound)?;
+        let is_settled = !matches!(message.status, Status::Queued | Status::Sending);
+        if is_settled || app.clock.now() >= deadline || app.stop.is_cancelled() {
+            drop(woken);
+            app.waiters.dismiss(id);
+            return Ok(message);
+        }
+        tokio::select! {
+            _ = woken => {}
+            () = app.clock.sleep(LOOK) => app.waiters.dismiss(id),
+            () = app.stop.cancelled() => {}
+        }
+    }
+}

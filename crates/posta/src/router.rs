@@ -1,0 +1,121 @@
+//! Every route of the server, a line each.
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{Request, Uri};
+use axum::middleware::from_fn_with_state;
+use axum::response::Redirect;
+use axum::routing::get;
+use tower::util::MapRequest;
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::OpenApi;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::api::{
+    account_health, accounts, auth, connect, conversations, docs, health, inbound, keys, messages,
+    oauth_apps, observe, profiles, send, webhook_logs, webhook_test, webhooks,
+};
+use crate::app::App;
+
+/// The largest body that the API takes.
+const LARGEST_BODY: usize = 1 << 20;
+
+/// Everything below `/v1` needs a key.
+fn with_key() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(keys::verify))
+        .routes(routes!(profiles::list, profiles::create))
+        .routes(routes!(profiles::get, profiles::update, profiles::delete))
+        .routes(routes!(accounts::list))
+        .routes(routes!(account_health::all))
+        .routes(routes!(accounts::move_to_profile, accounts::delete))
+        .routes(routes!(account_health::one))
+        .routes(routes!(oauth_apps::list, oauth_apps::create))
+        .routes(routes!(oauth_apps::get, oauth_apps::update, oauth_apps::delete))
+        .routes(routes!(connect::start, connect::finish))
+        .routes(routes!(conversations::list))
+        .routes(routes!(conversations::get, conversations::update, conversations::delete))
+        .routes(routes!(conversations::mark_read))
+        .routes(routes!(messages::list, send::send))
+        .routes(routes!(webhooks::list, webhooks::create, webhooks::update, webhooks::delete))
+        .routes(routes!(webhook_test::test))
+        .routes(routes!(webhook_logs::list))
+        .routes(routes!(keys::list, keys::create))
+        .routes(routes!(keys::delete))
+}
+
+fn open() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(health::alive)).routes(routes!(health::ready))
+}
+
+/// What platforms, browsers and people call.
+fn undescribed() -> Router<App> {
+    Router::new()
+        .route("/", get(|| async { Redirect::to("/docs") }))
+        .route("/docs", get(docs::reference))
+        .route("/docs/errors", get(docs::errors))
+        .route("/openapi.json", get(docs::openapi))
+        .route("/webhooks/{platform}", inbound::routes())
+        .route("/connect/{platform}/callback", get(connect::callback))
+}
+
+#[derive(OpenApi)]
+#[openapi(info(
+    title = "Posta",
+    description = "One API over every social inbox and feed. Every path also works under `/api`.",
+    license(name = "MIT OR Apache-2.0")
+))]
+struct Description;
+
+/// Describes the API.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    let mut described = with_key().into_openapi();
+    let key = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+    described.security = Some(vec![SecurityRequirement::new("apiKey", Vec::<String>::new())]);
+    let mut whole = Description::openapi();
+    whole.info.version = env!("CARGO_PKG_VERSION").to_owned();
+    whole.merge(described);
+    whole.merge(open().into_openapi());
+    whole.components.get_or_insert_default().add_security_scheme("apiKey", key);
+    whole
+}
+
+/// The router behind a step that brings paths into their plain form.
+type Service = MapRequest<Router, fn(Request<Body>) -> Request<Body>>;
+
+/// The server as one service.
+pub fn service(app: &App) -> Service {
+    let (with_key, _) = with_key().split_for_parts();
+    let (open, _) = open().split_for_parts();
+    let router = with_key
+        .route_layer(from_fn_with_state(app.clone(), auth::authenticate))
+        .merge(open)
+        .merge(undescribed())
+        .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(CatchPanicLayer::custom(observe::panicked))
+        .layer(from_fn_with_state(app.clone(), observe::observe))
+        .with_state(app.clone());
+    MapRequest::new(router, plain_path)
+}
+
+/// Brings the path into its plain form before it is routed: without `/api` in front of `/v1`, and
+/// without a slash at the end.
+fn plain_path(mut request: Request<Body>) -> Request<Body> {
+    let path = request.uri().path();
+    let plain = path.strip_prefix("/api").filter(|rest| rest.starts_with("/v1/")).unwrap_or(path);
+    let plain = plain.trim_end_matches('/');
+    let plain = if plain.is_empty() { "/" } else { plain };
+    if plain != path {
+        let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
+        let mut parts = request.uri().clone().into_parts();
+        parts.path_and_query = format!("{plain}{query}").parse().ok();
+        if let Ok(uri) = Uri::from_parts(parts) {
+            *request.uri_mut() = uri;
+        }
+    }
+    request
+}

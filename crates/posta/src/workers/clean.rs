@@ -1,0 +1,31 @@
+//! Forgets what has had its time: idempotency keys after a day, connect attempts after an hour.
+
+use std::time::Duration;
+
+use posta_store::{connects, idempotency};
+
+use crate::app::App;
+
+const EVERY: Duration = Duration::from_hours(1);
+const IDEMPOTENCY: Duration = Duration::from_hours(24);
+const CONNECTS: Duration = Duration::from_hours(1);
+
+pub(super) async fn run(app: App) {
+    loop {
+        if let Err(error) = clean(&app).await {
+            tracing::warn!(%error, "old rows could not be deleted; the next round tries again");
+        }
+        tokio::select! {
+            () = app.stop.cancelled() => return,
+            () = app.clock.sleep(EVERY) => {}
+        }
+    }
+}
+
+async fn clean(app: &App) -> posta_store::Result<()> {
+    let now = app.clock.now();
+    let mut tx = app.db.write().await?;
+    idempotency::delete_old(&mut tx, now.minus(IDEMPOTENCY)).await?;
+    connects::delete_expired(&mut tx, now.minus(CONNECTS)).await?;
+    tx.commit().await
+}

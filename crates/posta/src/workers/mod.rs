@@ -1,0 +1,101 @@
+//! What happens later: loops that take work from the database, each until the server stops.
+//!
+//! Work is taken for a limited time. Whatever a process does not finish, because it stopped or
+//! died, is taken by the next one that looks.
+
+mod clean;
+mod deliver;
+mod receive;
+mod send;
+
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use posta_core::time::Timestamp;
+use posta_store::Tx;
+use tokio::sync::Notify;
+
+use crate::app::App;
+use crate::flows::ingest;
+
+/// How long a stopping server waits for work under way.
+pub const GRACE: Duration = Duration::from_secs(4);
+
+/// How long a worker sleeps at most without looking: another node may have left work.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// How long a worker waits after the database failed it.
+const RECOVER: Duration = Duration::from_secs(1);
+
+/// How many workers there are.
+pub const COUNT: usize = 5;
+
+/// Starts all workers.
+pub fn start(app: &App) {
+    keep(app, "ingest", ingest::run);
+    keep(app, "receive", receive::run);
+    keep(app, "send", send::run);
+    keep(app, "deliver", deliver::run);
+    keep(app, "clean", clean::run);
+}
+
+/// Runs a worker until the server stops; one that panics is started again.
+fn keep<F: Future<Output = ()> + Send + 'static>(
+    app: &App,
+    name: &'static str,
+    worker: impl Fn(App) -> F + Send + 'static,
+) {
+    let app = app.clone();
+    app.tasks.clone().spawn(async move {
+        while AssertUnwindSafe(worker(app.clone())).catch_unwind().await.is_err() {
+            tracing::error!(worker = name, "a worker panicked; it is started again");
+            app.clock.sleep(RECOVER).await;
+        }
+    });
+}
+
+/// Whether nothing is under way and nothing is due now.
+///
+/// # Errors
+/// When the database failed.
+pub async fn is_idle(app: &App) -> posta_store::Result<bool> {
+    let now = app.clock.now();
+    let mut tx = app.db.read().await?;
+    let due = [
+        posta_store::inbound::find_next_due(&mut tx).await?,
+        posta_store::jobs::find_next_due(&mut tx).await?,
+        posta_store::deliveries::find_next_due(&mut tx).await?,
+    ];
+    Ok(app.under_way.is_zero() && due.into_iter().flatten().all(|due| due > now))
+}
+
+/// Waits for the bell, the time the next work is due, or the stop; `false` on the stop.
+async fn rest(app: &App, bell: &Notify, next_due: Option<Timestamp>) -> bool {
+    let latest = app.clock.now().plus(LOOK);
+    let until = next_due.map_or(latest, |due| due.min(latest));
+    tokio::select! {
+        biased;
+        () = app.stop.cancelled() => false,
+        () = bell.notified() => true,
+        () = app.clock.sleep_until(until) => true,
+    }
+}
+
+/// Waits a moment after the database failed; `false` on the stop.
+async fn recover(app: &App, worker: &str, error: &posta_store::Error) -> bool {
+    tracing::error!(worker, %error, "the database failed a worker; it tries again");
+    tokio::select! {
+        () = app.stop.cancelled() => false,
+        () = app.clock.sleep(RECOVER) => true,
+    }
+}
+
+/// Begins reading, asks one question, and ends.
+async fn ask<T>(
+    app: &App,
+    question: impl AsyncFnOnce(&mut Tx) -> posta_store::Result<T>,
+) -> posta_store::Result<T> {
+    let mut tx = app.db.read().await?;
+    question(&mut tx).await
+}
