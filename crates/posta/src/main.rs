@@ -1,2 +1,7 @@
-//! x
-fn main() {}
+//! The `posta` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    posta::cli::main()
+}

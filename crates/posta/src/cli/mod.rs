@@ -1,0 +1,146 @@
+//! The command line: one file per subcommand.
+
+mod config;
+mod dev;
+mod keys;
+mod migrate;
+mod sandbox;
+mod serve;
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use posta_core::time::Clock;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Config, Environment, Layers};
+
+/// One API over every social inbox and feed, in one binary that you run yourself.
+///
+/// Begin with `posta dev`: it starts Posta beside pretend networks and shows a message coming in
+/// and a reply going out. For production, see `posta help serve`.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+struct Arguments {
+    /// A TOML file with settings; `posta config` lists them all.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start Posta with a sandbox and show a message coming in and a reply going out.
+    Dev(dev::Arguments),
+    /// Start Posta for production.
+    ///
+    /// Settings come from the defaults, then the file given with --config, then environment
+    /// variables named POSTA_…; `posta config` shows them all. Needs a master key (`posta keys
+    /// master` makes one) and a database at this version (`posta migrate`).
+    Serve(serve::Arguments),
+    /// Start the pretend networks alone.
+    Sandbox(sandbox::Arguments),
+    /// Bring the database up to this version.
+    Migrate,
+    /// Make, list and revoke API keys; make a master key.
+    #[command(subcommand)]
+    Keys(keys::Keys),
+    /// Show every setting, its value and where the value is from.
+    Config(config::Arguments),
+}
+
+/// Runs the program.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            complain(&anyhow::anyhow!("cannot start: {error}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    let result = runtime.block_on(run(arguments));
+    // Whatever still blocks, such as a look-up of a host name, must not hold the exit.
+    runtime.shutdown_timeout(std::time::Duration::from_millis(200));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let file = arguments.config.as_deref();
+    let layers = || Layers::read(file, &Environment::of_process());
+    match arguments.command {
+        Command::Dev(dev) => Box::pin(dev::run(layers()?, dev)).await,
+        Command::Serve(serve) => Box::pin(serve::run(layers()?, serve)).await,
+        Command::Sandbox(sandbox) => sandbox::run(&layers()?.config()?, sandbox).await,
+        Command::Migrate => migrate::run(&layers()?.config()?).await,
+        Command::Keys(keys) => keys::run(layers, keys).await,
+        Command::Config(show) => config::run(&layers()?, &show),
+    }
+}
+
+/// Tells a person what failed, why, and what to do.
+#[expect(clippy::print_stderr, reason = "a command line program speaks to its user there")]
+fn complain(error: &anyhow::Error) {
+    let mut text = format!("error: {error}");
+    for cause in error.chain().skip(1) {
+        // Writing into a string cannot fail.
+        let _ = write!(text, "\n  because: {cause}");
+    }
+    eprintln!("{text}");
+}
+
+/// Prints a line of a command's result.
+#[expect(clippy::print_stdout, reason = "a command's result goes there")]
+fn say(text: &str) {
+    println!("{text}");
+}
+
+/// Waits until a person or the system asks the program to stop.
+async fn asked_to_stop() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = interrupt => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    // Without a signal to wait for, the program ends only when it is killed.
+    let _ = interrupt.await;
+}
+
+/// Tells `stop` once somebody asks the program to stop.
+async fn stop_when_asked(stop: CancellationToken) {
+    tokio::select! {
+        () = asked_to_stop() => tracing::info!("stopping"),
+        () = stop.cancelled() => {}
+    }
+    stop.cancel();
+}
+
+/// The clock of the outside world.
+fn clock() -> Clock {
+    Clock::system()
+}
+
+/// Opens the database of the settings and makes sure that it is at this version.
+async fn ready_database(config: &Config) -> anyhow::Result<posta_store::Db> {
+    let db = crate::boot::open(&config.database.url).await?;
+    crate::boot::check_schema(&db).await?;
+    Ok(db)
+}
