@@ -273,7 +273,7 @@ impl Layers {
         serde_path_to_error::deserialize(Value::Table(root)).map_err(|error| {
             let key = error.path().to_string();
             let origin = self.0.get(&key).map_or(Origin::Default, |(_, origin)| origin.clone());
-            let problem = error.into_inner().to_string().trim().to_owned();
+            let problem = error.into_inner().message().to_owned();
             ConfigError::BadValue { origin, key, problem: format!("is wrong: {problem}") }
         })
     }
