@@ -150,6 +150,29 @@ pub async fn update_unrouted(
     .rows_affected()))
 }
 
+/// Makes the webhooks that wait for this reason due now. Returns how many did.
+pub async fn update_due_now(tx: &mut Tx, reason: &str, now: Timestamp) -> Result<u64> {
+    Ok(sql!(tx, |c| sqlx::query(
+        "UPDATE inbound SET due_at = $2 WHERE state = 'pending' AND error = $1 AND due_at > $2"
+    )
+    .bind(reason)
+    .bind(now)
+    .execute(c)
+    .await?
+    .rows_affected()))
+}
+
+/// Whether any webhook waits for this reason.
+pub async fn is_any_waiting(tx: &mut Tx, reason: &str) -> Result<bool> {
+    let count: i64 = sql!(tx, |c| sqlx::query_scalar(
+        "SELECT COUNT(*) FROM inbound WHERE state = 'pending' AND error = $1"
+    )
+    .bind(reason)
+    .fetch_one(c)
+    .await?);
+    Ok(count > 0)
+}
+
 /// Finds when the next pending webhook is due.
 pub async fn find_next_due(tx: &mut Tx) -> Result<Option<Timestamp>> {
     sql!(tx, |c| sqlx::query_scalar(

@@ -51,3 +51,16 @@ pub async fn get(tx: &mut Tx, id: &WorkspaceId) -> Result<Workspace> {
     .fetch_one(c)
     .await)
 }
+
+/// Holds back everybody else who writes events of this workspace until the transaction ends.
+///
+/// Writing an event takes this row anyway. Whoever also writes accounts, conversations or messages
+/// takes it first, so that two transactions never wait for each other in a circle.
+pub async fn lock(tx: &mut Tx, id: &WorkspaceId) -> Result<()> {
+    sql!(tx, |c| sqlx::query("UPDATE workspaces SET event_seq = event_seq WHERE id = $1")
+        .bind(id)
+        .execute(c)
+        .await?
+        .rows_affected());
+    Ok(())
+}

@@ -8,7 +8,7 @@ use posta_platforms::contract::{Grant, Platform};
 use posta_platforms::cx::{AccountCredentials, Cx};
 use posta_store::accounts::{self, Account, State};
 use posta_store::connects::{self, Connect};
-use posta_store::{Json, inbound};
+use posta_store::{Json, inbound, workspaces};
 use url::Url;
 
 use super::announce::announce;
@@ -182,6 +182,7 @@ async fn store(app: &App, connect: &Connect, grant: Grant) -> posta_store::Resul
     };
     account.token = Some(app.ring.seal(&token_owner(&account), &grant.token.secret));
     let mut tx = app.db.write().await?;
+    workspaces::lock(&mut tx, &account.workspace_id).await?;
     account.id = accounts::upsert(&mut tx, &account).await?;
     inbound::update_unrouted(&mut tx, &account.platform, now.minus(UNROUTED), now).await?;
     let payload = Payload::Account { account: AccountBlock::from(&account) };

@@ -1,7 +1,7 @@
 //! How an account is lost: the platform no longer accepts its token, or the customer removes it.
 
-use posta_store::Tx;
 use posta_store::accounts::{self, Account, State};
+use posta_store::{Tx, workspaces};
 
 use super::announce::announce;
 use super::events::{AccountBlock, Payload};
@@ -36,6 +36,7 @@ async fn end(
     reason: &str,
 ) -> posta_store::Result<()> {
     let (owner, now) = (&account.workspace_id, app.clock.now());
+    workspaces::lock(tx, owner).await?;
     if !accounts::update_unusable(tx, owner, &account.id, state, reason, now).await? {
         return Ok(());
     }

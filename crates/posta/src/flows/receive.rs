@@ -9,7 +9,7 @@ use posta_store::accounts::{self, Account};
 use posta_store::conversations::{self, Conversation};
 use posta_store::inbound::{self, Inbound, State};
 use posta_store::messages::{self, Message};
-use posta_store::{Json, Tx};
+use posta_store::{Json, Tx, workspaces};
 use serde_json::{Map, Value, json};
 
 use super::announce::announce;
@@ -28,6 +28,9 @@ enum Taken {
     /// It is the echo of a send whose answer is still out; it can be told apart only afterwards.
     TooEarly,
 }
+
+/// Why a webhook waits that holds such an echo.
+const EARLY: &str = "an echo waits for the answer of its send";
 
 /// How long an echo waits that came before the answer of its send.
 const ECHO_WAIT: Duration = Duration::from_millis(200);
@@ -58,10 +61,29 @@ pub async fn receive(app: &App, tx: &mut Tx, row: &Inbound) -> posta_store::Resu
     }
     if is_early {
         // The rest of the batch is taken in; meeting it again is harmless.
-        return inbound::update_due(tx, &row.id, app.clock.now().plus(ECHO_WAIT), None).await;
+        return inbound::update_due(tx, &row.id, app.clock.now().plus(ECHO_WAIT), Some(EARLY))
+            .await;
     }
     let state = if is_lost && !is_routed { State::Unrouted } else { State::Done };
     inbound::update_state(tx, &row.id, state, None).await
+}
+
+/// Works off at once the echoes that came before the answer of a send. In a transaction of its own:
+/// whoever works off the same webhook at this moment must not wait for the send's.
+///
+/// # Errors
+/// When the database failed; the echoes are then worked off a moment later.
+pub async fn hurry_echoes(app: &App) -> posta_store::Result<()> {
+    let mut tx = app.db.read().await?;
+    let is_any = inbound::is_any_waiting(&mut tx, EARLY).await?;
+    drop(tx);
+    if is_any {
+        let mut tx = app.db.write().await?;
+        inbound::update_due_now(&mut tx, EARLY, app.clock.now()).await?;
+        tx.commit().await?;
+        app.wake.receive.notify_one();
+    }
+    Ok(())
 }
 
 async fn take(app: &App, tx: &mut Tx, row: &Inbound, event: &Event) -> posta_store::Result<Taken> {
@@ -75,6 +97,7 @@ async fn take(app: &App, tx: &mut Tx, row: &Inbound, event: &Event) -> posta_sto
     // customer's app secret could forge another's messages.
     for account in accounts.iter().filter(|one| row.verified_by.contains(&one.oauth_app_id)) {
         let at = event.at.unwrap_or(row.received_at);
+        workspaces::lock(tx, &account.workspace_id).await?;
         if apply(app, tx, account, event, at).await? == Taken::TooEarly {
             taken = Taken::TooEarly;
         } else if taken == Taken::NoAccount {

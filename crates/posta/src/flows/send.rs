@@ -16,7 +16,7 @@ use posta_store::conversations::{self, Conversation};
 use posta_store::idempotency::{self, Which};
 use posta_store::jobs::{self, Job};
 use posta_store::messages::{self, Message, Status};
-use posta_store::{Json, Tx};
+use posta_store::{Json, Tx, workspaces};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
@@ -32,6 +32,10 @@ const TRIES: i64 = 5;
 
 /// The wait before the second try; it doubles.
 const FIRST_WAIT: Duration = Duration::from_secs(2);
+
+/// How often noting an outcome is tried, and how long after a failure.
+const NOTES: u32 = 5;
+const NOTE_WAIT: Duration = Duration::from_millis(200);
 
 /// What somebody wants to send.
 #[derive(Debug)]
@@ -166,16 +170,36 @@ pub async fn attempt(app: &App, job: &Job) -> posta_store::Result<()> {
         return Ok(());
     };
     let result = call(app, &account, &conversation, &message).await;
-    let mut tx = app.db.write().await?;
-    match result {
-        Ok(sent) => sent_out(app, &mut tx, &account, message.clone(), &sent).await?,
-        Err(error) => not_sent(app, &mut tx, job, &account, &message, &error).await?,
+    let mut tries = 0;
+    // Losing the answer would leave the outcome unknown, so the database gets more than one chance.
+    while let Err(error) = note(app, job, &account, &message, &result).await {
+        tries += 1;
+        if tries == NOTES {
+            return Err(error);
+        }
+        tracing::warn!(message.id = %message.id, %error, "a send's outcome is noted again");
+        app.clock.sleep(NOTE_WAIT).await;
     }
-    tx.commit().await?;
     app.wake.deliver.notify_one();
     app.wake.send.notify_one();
     app.waiters.wake(&message.id);
-    Ok(())
+    receive::hurry_echoes(app).await
+}
+
+async fn note(
+    app: &App,
+    job: &Job,
+    account: &Account,
+    message: &Message,
+    result: &Result<Sent, ConnectorError>,
+) -> posta_store::Result<()> {
+    let mut tx = app.db.write().await?;
+    workspaces::lock(&mut tx, &account.workspace_id).await?;
+    match result {
+        Ok(sent) => sent_out(app, &mut tx, account, message.clone(), sent).await?,
+        Err(error) => not_sent(app, &mut tx, job, account, message, error).await?,
+    }
+    tx.commit().await
 }
 
 /// Puts the attempt on record. `None` when there is nothing to call: the job is then over or later.
@@ -206,6 +230,7 @@ async fn begin(
             Retry::Unknown,
             "Posta stopped between asking the platform and hearing its answer",
         );
+        workspaces::lock(&mut tx, &account.workspace_id).await?;
         not_sent(app, &mut tx, job, &account, &message, &error).await?;
         tx.commit().await?;
         app.waiters.wake(&message.id);
