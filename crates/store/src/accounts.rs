@@ -145,13 +145,11 @@ pub async fn upsert(tx: &mut Tx, account: &Account) -> Result<AccountId> {
 
 /// Finds an account, in whatever state.
 pub async fn find(tx: &mut Tx, owner: &WorkspaceId, id: &AccountId) -> Result<Option<Account>> {
-    sql!(tx, |c| sqlx::query_as(columns!(
-        "WHERE workspace_id = $1 AND id = $2"
-    ))
-    .bind(owner)
-    .bind(id)
-    .fetch_optional(c)
-    .await)
+    sql!(tx, |c| sqlx::query_as(columns!("WHERE workspace_id = $1 AND id = $2"))
+        .bind(owner)
+        .bind(id)
+        .fetch_optional(c)
+        .await)
 }
 
 /// Finds the account of a workspace that has this id at the platform, in whatever state.
@@ -309,26 +307,22 @@ pub async fn update_unusable(
 
 /// Notes until when the platform accepts nothing from the account.
 pub async fn update_rate_limited(tx: &mut Tx, id: &AccountId, until: Timestamp) -> Result<()> {
-    sql!(tx, |c| sqlx::query(
-        "UPDATE accounts SET rate_limited_until = $2 WHERE id = $1"
-    )
-    .bind(id)
-    .bind(until)
-    .execute(c)
-    .await?
-    .rows_affected());
+    sql!(tx, |c| sqlx::query("UPDATE accounts SET rate_limited_until = $2 WHERE id = $1")
+        .bind(id)
+        .bind(until)
+        .execute(c)
+        .await?
+        .rows_affected());
     Ok(())
 }
 
 /// Notes when the platform last told us something about the account.
 pub async fn update_last_event(tx: &mut Tx, id: &AccountId, at: Timestamp) -> Result<()> {
-    sql!(tx, |c| sqlx::query(
-        "UPDATE accounts SET last_event_at = $2 WHERE id = $1"
-    )
-    .bind(id)
-    .bind(at)
-    .execute(c)
-    .await?
-    .rows_affected());
+    sql!(tx, |c| sqlx::query("UPDATE accounts SET last_event_at = $2 WHERE id = $1")
+        .bind(id)
+        .bind(at)
+        .execute(c)
+        .await?
+        .rows_affected());
     Ok(())
 }

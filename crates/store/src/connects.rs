@@ -83,11 +83,9 @@ pub async fn claim(tx: &mut Tx, id: &ConnectId, now: Timestamp) -> Result<bool> 
 
 /// Deletes attempts that expired before `before`.
 pub async fn delete_expired(tx: &mut Tx, before: Timestamp) -> Result<u64> {
-    Ok(sql!(tx, |c| sqlx::query(
-        "DELETE FROM connects WHERE expires_at < $1"
-    )
-    .bind(before)
-    .execute(c)
-    .await?
-    .rows_affected()))
+    Ok(sql!(tx, |c| sqlx::query("DELETE FROM connects WHERE expires_at < $1")
+        .bind(before)
+        .execute(c)
+        .await?
+        .rows_affected()))
 }

@@ -167,13 +167,11 @@ pub async fn find(
 
 /// Gets a conversation that a row of ours names.
 pub async fn get(tx: &mut Tx, owner: &WorkspaceId, id: &ConversationId) -> Result<Conversation> {
-    sql!(tx, |c| sqlx::query_as(columns!(
-        "WHERE c.workspace_id = $1 AND c.id = $2"
-    ))
-    .bind(owner)
-    .bind(id)
-    .fetch_one(c)
-    .await)
+    sql!(tx, |c| sqlx::query_as(columns!("WHERE c.workspace_id = $1 AND c.id = $2"))
+        .bind(owner)
+        .bind(id)
+        .fetch_one(c)
+        .await)
 }
 
 /// Lists the conversations that match, by the time of the last change.
@@ -203,22 +201,11 @@ pub async fn list(
         }
         if let Some(place) = filter.after {
             let comes_after = if filter.is_ascending { ">" } else { "<" };
-            query
-                .push(" AND (c.updated_at, c.id) ")
-                .push(comes_after)
-                .push(" (");
-            query
-                .push_bind(place.at)
-                .push(", ")
-                .push_bind(&place.id)
-                .push(")");
+            query.push(" AND (c.updated_at, c.id) ").push(comes_after).push(" (");
+            query.push_bind(place.at).push(", ").push_bind(&place.id).push(")");
         }
         let direction = if filter.is_ascending { "ASC" } else { "DESC" };
-        query
-            .push(" ORDER BY c.updated_at ")
-            .push(direction)
-            .push(", c.id ")
-            .push(direction);
+        query.push(" ORDER BY c.updated_at ").push(direction).push(", c.id ").push(direction);
         query.push(" LIMIT ").push_bind(limit);
         query.build_query_as().fetch_all(c).await
     })
@@ -234,13 +221,11 @@ pub async fn delete(tx: &mut Tx, owner: &WorkspaceId, id: &ConversationId) -> Re
     .execute(c)
     .await?
     .rows_affected());
-    sql!(tx, |c| sqlx::query(
-        "DELETE FROM conversations WHERE workspace_id = $1 AND id = $2"
-    )
-    .bind(owner)
-    .bind(id)
-    .execute(c)
-    .await?
-    .rows_affected());
+    sql!(tx, |c| sqlx::query("DELETE FROM conversations WHERE workspace_id = $1 AND id = $2")
+        .bind(owner)
+        .bind(id)
+        .execute(c)
+        .await?
+        .rows_affected());
     Ok(messages)
 }

@@ -176,12 +176,7 @@ pub async fn claim(
                  AND EXISTS (SELECT 1 FROM endpoints p WHERE p.id = d.endpoint_id AND p.is_active)
              ORDER BY d.due_at, d.id LIMIT $3",
         ") RETURNING id",
-        |text, c| sqlx::query_scalar(text)
-            .bind(now)
-            .bind(until)
-            .bind(limit)
-            .fetch_all(c)
-            .await
+        |text, c| sqlx::query_scalar(text).bind(now).bind(until).bind(limit).fetch_all(c).await
     )?;
     if ids.is_empty() {
         return Ok(Vec::new());

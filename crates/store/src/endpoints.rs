@@ -105,35 +105,30 @@ pub async fn update(tx: &mut Tx, endpoint: &Endpoint) -> Result<()> {
 
 /// Finds an endpoint.
 pub async fn find(tx: &mut Tx, owner: &WorkspaceId, id: &EndpointId) -> Result<Option<Endpoint>> {
-    sql!(tx, |c| sqlx::query_as(columns!(
-        "WHERE workspace_id = $1 AND id = $2"
-    ))
-    .bind(owner)
-    .bind(id)
-    .fetch_optional(c)
-    .await)
+    sql!(tx, |c| sqlx::query_as(columns!("WHERE workspace_id = $1 AND id = $2"))
+        .bind(owner)
+        .bind(id)
+        .fetch_optional(c)
+        .await)
 }
 
 /// Lists all endpoints of a workspace, oldest first; there are at most fifty.
 pub async fn list(tx: &mut Tx, owner: &WorkspaceId) -> Result<Vec<Endpoint>> {
-    sql!(tx, |c| sqlx::query_as(columns!(
-        "WHERE workspace_id = $1 ORDER BY id"
-    ))
-    .bind(owner)
-    .fetch_all(c)
-    .await)
+    sql!(tx, |c| sqlx::query_as(columns!("WHERE workspace_id = $1 ORDER BY id"))
+        .bind(owner)
+        .fetch_all(c)
+        .await)
 }
 
 /// Deletes an endpoint with its deliveries and log; `false` when there is none.
 pub async fn delete(tx: &mut Tx, owner: &WorkspaceId, id: &EndpointId) -> Result<bool> {
-    let done = sql!(tx, |c| sqlx::query(
-        "DELETE FROM endpoints WHERE workspace_id = $1 AND id = $2"
-    )
-    .bind(owner)
-    .bind(id)
-    .execute(c)
-    .await?
-    .rows_affected());
+    let done =
+        sql!(tx, |c| sqlx::query("DELETE FROM endpoints WHERE workspace_id = $1 AND id = $2")
+            .bind(owner)
+            .bind(id)
+            .execute(c)
+            .await?
+            .rows_affected());
     Ok(done == 1)
 }
 

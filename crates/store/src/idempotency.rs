@@ -116,11 +116,9 @@ pub async fn delete(tx: &mut Tx, which: Which<'_>) -> Result<()> {
 
 /// Forgets all requests that came before `before`.
 pub async fn delete_old(tx: &mut Tx, before: Timestamp) -> Result<u64> {
-    Ok(sql!(tx, |c| sqlx::query(
-        "DELETE FROM idempotency WHERE created_at < $1"
-    )
-    .bind(before)
-    .execute(c)
-    .await?
-    .rows_affected()))
+    Ok(sql!(tx, |c| sqlx::query("DELETE FROM idempotency WHERE created_at < $1")
+        .bind(before)
+        .execute(c)
+        .await?
+        .rows_affected()))
 }

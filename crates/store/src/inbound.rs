@@ -81,12 +81,7 @@ pub async fn claim(
              SELECT id FROM inbound WHERE state = 'pending' AND due_at <= $1
              ORDER BY due_at, id LIMIT $3",
         ") RETURNING id, platform, verified_by, body, attempts, received_at",
-        |text, c| sqlx::query_as(text)
-            .bind(now)
-            .bind(until)
-            .bind(limit)
-            .fetch_all(c)
-            .await
+        |text, c| sqlx::query_as(text).bind(now).bind(until).bind(limit).fetch_all(c).await
     )?;
     rows.sort_by(|a, b| a.id.cmp(&b.id));
     Ok(rows)
@@ -99,15 +94,13 @@ pub async fn update_state(
     state: State,
     error: Option<&str>,
 ) -> Result<()> {
-    sql!(tx, |c| sqlx::query(
-        "UPDATE inbound SET state = $2, error = $3 WHERE id = $1"
-    )
-    .bind(id)
-    .bind(state)
-    .bind(error)
-    .execute(c)
-    .await?
-    .rows_affected());
+    sql!(tx, |c| sqlx::query("UPDATE inbound SET state = $2, error = $3 WHERE id = $1")
+        .bind(id)
+        .bind(state)
+        .bind(error)
+        .execute(c)
+        .await?
+        .rows_affected());
     Ok(())
 }
 
@@ -118,15 +111,13 @@ pub async fn update_due(
     due_at: Timestamp,
     error: Option<&str>,
 ) -> Result<()> {
-    sql!(tx, |c| sqlx::query(
-        "UPDATE inbound SET due_at = $2, error = $3 WHERE id = $1"
-    )
-    .bind(id)
-    .bind(due_at)
-    .bind(error)
-    .execute(c)
-    .await?
-    .rows_affected());
+    sql!(tx, |c| sqlx::query("UPDATE inbound SET due_at = $2, error = $3 WHERE id = $1")
+        .bind(id)
+        .bind(due_at)
+        .bind(error)
+        .execute(c)
+        .await?
+        .rows_affected());
     Ok(())
 }
 
@@ -175,11 +166,9 @@ pub async fn is_any_waiting(tx: &mut Tx, reason: &str) -> Result<bool> {
 
 /// Finds when the next pending webhook is due.
 pub async fn find_next_due(tx: &mut Tx) -> Result<Option<Timestamp>> {
-    sql!(tx, |c| sqlx::query_scalar(
-        "SELECT MIN(due_at) FROM inbound WHERE state = 'pending'"
-    )
-    .fetch_one(c)
-    .await)
+    sql!(tx, |c| sqlx::query_scalar("SELECT MIN(due_at) FROM inbound WHERE state = 'pending'")
+        .fetch_one(c)
+        .await)
 }
 
 /// Counts the webhooks of one platform in a state.

@@ -56,25 +56,18 @@ pub async fn claim(tx: &mut Tx, now: Timestamp, until: Timestamp, limit: i64) ->
                  AND NOT EXISTS (SELECT 1 FROM jobs e WHERE e.lane = j.lane AND e.id < j.id)
              ORDER BY j.due_at, j.id LIMIT $3",
         ") RETURNING id, kind, lane, workspace_id, subject, attempts, due_at, created_at",
-        |text, c| sqlx::query_as(text)
-            .bind(now)
-            .bind(until)
-            .bind(limit)
-            .fetch_all(c)
-            .await
+        |text, c| sqlx::query_as(text).bind(now).bind(until).bind(limit).fetch_all(c).await
     )
 }
 
 /// Puts a job back until `due_at`; its lane waits with it.
 pub async fn update_due(tx: &mut Tx, id: &JobId, due_at: Timestamp) -> Result<()> {
-    sql!(tx, |c| sqlx::query(
-        "UPDATE jobs SET due_at = $2 WHERE id = $1"
-    )
-    .bind(id)
-    .bind(due_at)
-    .execute(c)
-    .await?
-    .rows_affected());
+    sql!(tx, |c| sqlx::query("UPDATE jobs SET due_at = $2 WHERE id = $1")
+        .bind(id)
+        .bind(due_at)
+        .execute(c)
+        .await?
+        .rows_affected());
     Ok(())
 }
 
@@ -90,14 +83,12 @@ pub async fn delete(tx: &mut Tx, id: &JobId) -> Result<()> {
 
 /// Ends the job of a kind that is about this row.
 pub async fn delete_for(tx: &mut Tx, kind: &str, subject: &str) -> Result<()> {
-    sql!(tx, |c| sqlx::query(
-        "DELETE FROM jobs WHERE kind = $1 AND subject = $2"
-    )
-    .bind(kind)
-    .bind(subject)
-    .execute(c)
-    .await?
-    .rows_affected());
+    sql!(tx, |c| sqlx::query("DELETE FROM jobs WHERE kind = $1 AND subject = $2")
+        .bind(kind)
+        .bind(subject)
+        .execute(c)
+        .await?
+        .rows_affected());
     Ok(())
 }
 

@@ -81,13 +81,12 @@ pub async fn list(tx: &mut Tx, owner: &WorkspaceId) -> Result<Vec<Key>> {
 
 /// Revokes a key; `false` when there is none.
 pub async fn delete(tx: &mut Tx, owner: &WorkspaceId, id: &KeyId) -> Result<bool> {
-    let done = sql!(tx, |c| sqlx::query(
-        "DELETE FROM api_keys WHERE workspace_id = $1 AND id = $2"
-    )
-    .bind(owner)
-    .bind(id)
-    .execute(c)
-    .await?
-    .rows_affected());
+    let done =
+        sql!(tx, |c| sqlx::query("DELETE FROM api_keys WHERE workspace_id = $1 AND id = $2")
+            .bind(owner)
+            .bind(id)
+            .execute(c)
+            .await?
+            .rows_affected());
     Ok(done == 1)
 }

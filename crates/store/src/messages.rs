@@ -157,22 +157,11 @@ pub async fn list(
         ));
         query.push_bind(conversation);
         if let Some(place) = after {
-            query
-                .push(" AND (sent_at, id) ")
-                .push(if is_ascending { ">" } else { "<" });
-            query
-                .push(" (")
-                .push_bind(place.at)
-                .push(", ")
-                .push_bind(&place.id)
-                .push(")");
+            query.push(" AND (sent_at, id) ").push(if is_ascending { ">" } else { "<" });
+            query.push(" (").push_bind(place.at).push(", ").push_bind(&place.id).push(")");
         }
         let direction = if is_ascending { "ASC" } else { "DESC" };
-        query
-            .push(" ORDER BY sent_at ")
-            .push(direction)
-            .push(", id ")
-            .push(direction);
+        query.push(" ORDER BY sent_at ").push(direction).push(", id ").push(direction);
         query.push(" LIMIT ").push_bind(limit);
         query.build_query_as().fetch_all(c).await
     })

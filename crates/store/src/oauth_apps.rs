@@ -133,13 +133,11 @@ pub async fn delete(tx: &mut Tx, owner: &WorkspaceId, id: &OauthAppId) -> Result
     .execute(c)
     .await?
     .rows_affected());
-    sql!(tx, |c| sqlx::query(
-        "DELETE FROM oauth_apps WHERE workspace_id = $1 AND id = $2"
-    )
-    .bind(owner)
-    .bind(id)
-    .execute(c)
-    .await?
-    .rows_affected());
+    sql!(tx, |c| sqlx::query("DELETE FROM oauth_apps WHERE workspace_id = $1 AND id = $2")
+        .bind(owner)
+        .bind(id)
+        .execute(c)
+        .await?
+        .rows_affected());
     Ok(())
 }

@@ -140,11 +140,7 @@ pub async fn list(
         );
         query.push_bind(owner);
         narrow!(query, filter);
-        query
-            .push(" ORDER BY id LIMIT ")
-            .push_bind(limit)
-            .push(" OFFSET ")
-            .push_bind(skip);
+        query.push(" ORDER BY id LIMIT ").push_bind(limit).push(" OFFSET ").push_bind(skip);
         query.build_query_as().fetch_all(c).await
     })
 }
@@ -162,13 +158,12 @@ pub async fn count(tx: &mut Tx, owner: &WorkspaceId, filter: &Filter<'_>) -> Res
 
 /// Deletes a profile that has no accounts.
 pub async fn delete(tx: &mut Tx, owner: &WorkspaceId, id: &ProfileId) -> Result<bool> {
-    let done = sql!(tx, |c| sqlx::query(
-        "DELETE FROM profiles WHERE workspace_id = $1 AND id = $2"
-    )
-    .bind(owner)
-    .bind(id)
-    .execute(c)
-    .await?
-    .rows_affected());
+    let done =
+        sql!(tx, |c| sqlx::query("DELETE FROM profiles WHERE workspace_id = $1 AND id = $2")
+            .bind(owner)
+            .bind(id)
+            .execute(c)
+            .await?
+            .rows_affected());
     Ok(done == 1)
 }

@@ -66,9 +66,9 @@ impl FromStr for Open {
     fn from_str(text: &str) -> Result<Self, String> {
         match text.split_once(':') {
             Some(("postgres" | "postgresql", _)) => Ok(Self::Postgres(text.to_owned())),
-            Some(("sqlite", path)) => Ok(Self::Sqlite(PathBuf::from(
-                path.strip_prefix("//").unwrap_or(path),
-            ))),
+            Some(("sqlite", path)) => {
+                Ok(Self::Sqlite(PathBuf::from(path.strip_prefix("//").unwrap_or(path))))
+            }
             _ => Err("a database URL begins with sqlite: or postgres:".to_owned()),
         }
     }
@@ -119,19 +119,13 @@ impl Db {
         }
         let all = self.migrator().iter();
         let new = all.filter(|migration| !before.contains(&migration.version));
-        Ok(new
-            .map(|migration| migration.description.to_string())
-            .collect())
+        Ok(new.map(|migration| migration.description.to_string()).collect())
     }
 
     /// Counts the migrations that this version has and the database has not.
     pub async fn missing_migrations(&self) -> std::result::Result<usize, MigrateError> {
         let applied = self.applied().await?;
-        Ok(self
-            .migrator()
-            .iter()
-            .filter(|one| !applied.contains(&one.version))
-            .count())
+        Ok(self.migrator().iter().filter(|one| !applied.contains(&one.version)).count())
     }
 
     fn migrator(&self) -> &'static Migrator {
@@ -155,10 +149,7 @@ impl Db {
                 connection.list_applied_migrations(TABLE).await?
             }
         };
-        Ok(applied
-            .into_iter()
-            .map(|migration| migration.version)
-            .collect())
+        Ok(applied.into_iter().map(|migration| migration.version).collect())
     }
 
     /// Begins a transaction that only reads.
@@ -183,10 +174,7 @@ impl Db {
     /// Asks the database for an answer.
     pub async fn ping(&self) -> crate::Result<()> {
         let mut tx = self.read().await?;
-        sql!(&mut tx, |c| sqlx::query("SELECT 1")
-            .execute(c)
-            .await
-            .map(drop))
+        sql!(&mut tx, |c| sqlx::query("SELECT 1").execute(c).await.map(drop))
     }
 
     /// Closes all connections, waiting for those in use.
@@ -221,10 +209,7 @@ macro_rules! claim {
                 $query
             }
             $crate::Tx::Postgres(t) => {
-                let ($c, $text) = (
-                    &mut **t,
-                    concat!($before, " FOR UPDATE SKIP LOCKED", $after),
-                );
+                let ($c, $text) = (&mut **t, concat!($before, " FOR UPDATE SKIP LOCKED", $after));
                 $query
             }
         }

@@ -34,22 +34,18 @@ pub async fn insert(tx: &mut Tx, workspace: &Workspace) -> Result<bool> {
 
 /// Finds a workspace by name.
 pub async fn find_by_name(tx: &mut Tx, name: &str) -> Result<Option<Workspace>> {
-    sql!(tx, |c| sqlx::query_as(
-        "SELECT id, name, created_at FROM workspaces WHERE name = $1"
-    )
-    .bind(name)
-    .fetch_optional(c)
-    .await)
+    sql!(tx, |c| sqlx::query_as("SELECT id, name, created_at FROM workspaces WHERE name = $1")
+        .bind(name)
+        .fetch_optional(c)
+        .await)
 }
 
 /// Gets a workspace.
 pub async fn get(tx: &mut Tx, id: &WorkspaceId) -> Result<Workspace> {
-    sql!(tx, |c| sqlx::query_as(
-        "SELECT id, name, created_at FROM workspaces WHERE id = $1"
-    )
-    .bind(id)
-    .fetch_one(c)
-    .await)
+    sql!(tx, |c| sqlx::query_as("SELECT id, name, created_at FROM workspaces WHERE id = $1")
+        .bind(id)
+        .fetch_one(c)
+        .await)
 }
 
 /// Holds back everybody else who writes events of this workspace until the transaction ends.
