@@ -1,0 +1,73 @@
+//! Webhook endpoints.
+
+use posta_store::Json;
+use posta_store::endpoints::{self, Endpoint};
+
+use crate::support::{Store, at, both};
+
+async fn find(store: &Store, endpoint: &Endpoint) -> Option<Endpoint> {
+    let mut tx = store.read().await;
+    endpoints::find(&mut tx, &endpoint.workspace_id, &endpoint.id).await.unwrap()
+}
+
+both! {
+    every_field_is_kept_and_can_change,
+    failures_count_until_a_success,
+    a_workspace_lists_and_deletes_only_its_own,
+}
+
+async fn every_field_is_kept_and_can_change(store: &Store) {
+    let account = store.account().await;
+    let mut endpoint = store.endpoint(&account.workspace_id).await;
+    assert_eq!(format!("{:?}", find(store, &endpoint).await.unwrap()), format!("{endpoint:?}"));
+    endpoint.name = "New".into();
+    endpoint.url = "https://crm.example/new".into();
+    endpoint.secret = store.seal("new");
+    endpoint.events = Json(vec!["message.sent".into(), "account.connected".into()]);
+    endpoint.is_active = false;
+    endpoint.custom_headers = Some(store.seal("{}"));
+    endpoint.disabled_groups = Json(vec!["posts".into()]);
+    endpoint.profile_ids = Json(vec![account.profile_id.clone()]);
+    endpoint.account_ids = Json(vec![account.id.clone()]);
+    endpoint.failure_count = 4;
+    let mut tx = store.write().await;
+    endpoints::update(&mut tx, &endpoint).await.unwrap();
+    tx.commit().await.unwrap();
+    let found = find(store, &endpoint).await.unwrap();
+    assert_eq!(
+        (&found.secret, &found.custom_headers),
+        (&endpoint.secret, &endpoint.custom_headers)
+    );
+    assert_eq!(format!("{found:?}"), format!("{endpoint:?}"));
+}
+
+async fn failures_count_until_a_success(store: &Store) {
+    let owner = store.workspace("acme").await;
+    let endpoint = store.endpoint(&owner).await;
+    let mut counts = Vec::new();
+    for (time, is_success) in [(1, false), (2, false), (3, true), (4, false)] {
+        let mut tx = store.write().await;
+        endpoints::update_fired(&mut tx, &endpoint.id, at(time), is_success).await.unwrap();
+        tx.commit().await.unwrap();
+        let found = find(store, &endpoint).await.unwrap();
+        assert_eq!(found.last_fired_at, Some(at(time)));
+        counts.push(found.failure_count);
+    }
+    assert_eq!(counts, [1, 2, 0, 1]);
+}
+
+async fn a_workspace_lists_and_deletes_only_its_own(store: &Store) {
+    let owner = store.workspace("acme").await;
+    let other = store.workspace("other").await;
+    let first = store.endpoint(&owner).await;
+    let foreign = store.endpoint(&other).await;
+    let second = store.endpoint(&owner).await;
+    assert!(find(store, &Endpoint { workspace_id: other, ..first.clone() }).await.is_none());
+    let mut tx = store.write().await;
+    let list = endpoints::list(&mut tx, &owner).await.unwrap();
+    let ids: Vec<_> = list.into_iter().map(|endpoint| endpoint.id).collect();
+    assert_eq!(ids, [first.id.clone(), second.id]);
+    assert!(!endpoints::delete(&mut tx, &owner, &foreign.id).await.unwrap());
+    assert!(endpoints::delete(&mut tx, &owner, &first.id).await.unwrap());
+    assert!(!endpoints::delete(&mut tx, &owner, &first.id).await.unwrap());
+}

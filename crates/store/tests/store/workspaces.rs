@@ -1,0 +1,24 @@
+//! Workspaces.
+
+use posta_store::workspaces::{self, Workspace};
+
+use crate::support::{Store, at, both};
+
+both! {
+    a_name_is_taken_once,
+}
+
+async fn a_name_is_taken_once(store: &Store) {
+    let id = store.workspace("acme").await;
+    let again = Workspace { id: store.id(), name: "acme".into(), created_at: at(1) };
+    let mut tx = store.write().await;
+    assert!(!workspaces::insert(&mut tx, &again).await.unwrap());
+    tx.commit().await.unwrap();
+
+    let mut tx = store.read().await;
+    let found = workspaces::find_by_name(&mut tx, "acme").await.unwrap().unwrap();
+    assert_eq!((found.id, found.created_at), (id.clone(), at(0)));
+    assert_eq!(workspaces::get(&mut tx, &id).await.unwrap().name, "acme");
+    assert!(workspaces::find_by_name(&mut tx, "Acme").await.unwrap().is_none());
+    assert!(workspaces::get(&mut tx, &again.id).await.is_err());
+}
