@@ -1,14 +1,22 @@
 //! Every function of the store, on both databases.
 
+#![expect(clippy::unwrap_used, reason = "a test says what it expects by what it unwraps")]
+
 #[path = "../support/postgres.rs"]
 mod postgres;
 mod support;
 
 mod accounts;
 mod connects;
+mod conversations;
+mod deliveries;
 mod endpoints;
+mod events;
 mod idempotency;
+mod inbound;
+mod jobs;
 mod keys;
+mod messages;
 mod oauth_apps;
 mod profiles;
 mod workspaces;

@@ -47,12 +47,9 @@ pub(crate) struct Store {
     pub(crate) which: Open,
     pub(crate) ids: Ids,
     ring: KeyRing,
-    _home: Home,
-}
-
-enum Home {
-    Folder { _folder: TempDir },
-    Server { _database: Database },
+    // Gone with the test.
+    _folder: Option<TempDir>,
+    _database: Option<Database>,
 }
 
 /// The time `millis` after all tests begin.
@@ -79,24 +76,25 @@ impl Store {
     pub(crate) async fn empty_sqlite() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let which = Open::Sqlite(folder.path().join("posta.db"));
-        Self::open(which, Home::Folder { _folder: folder }).await
+        Self::open(which, Some(folder), None).await
     }
 
     /// Makes a Postgres database without tables, where there is a server.
     pub(crate) async fn empty_postgres() -> Option<Self> {
         let database = Database::create().await?;
-        let home = Open::Postgres(database.url());
-        Some(Self::open(home, Home::Server { _database: database }).await)
+        let which = Open::Postgres(database.url());
+        Some(Self::open(which, None, Some(database)).await)
     }
 
-    async fn open(which: Open, home: Home) -> Self {
+    async fn open(which: Open, folder: Option<TempDir>, database: Option<Database>) -> Self {
         let key = KeyRing::generate(&Chance::seeded(2));
         Self {
             db: Db::open(&which).await.unwrap(),
             which,
             ids: Ids::new(Clock::fixed(at(0)), Chance::seeded(1)),
             ring: KeyRing::parse(&key, Chance::seeded(3)).unwrap(),
-            _home: home,
+            _folder: folder,
+            _database: database,
         }
     }
 
@@ -136,6 +134,22 @@ impl Store {
         }
         .unwrap();
         tx.commit().await.unwrap();
+    }
+
+    /// Waits until another transaction waits for a lock. SQLite has one writer at a time, so there
+    /// the other has not even begun.
+    pub(crate) async fn until_somebody_waits(&self) {
+        if matches!(self.which, Open::Sqlite(_)) {
+            return;
+        }
+        for _ in 0..10_000 {
+            let waiting = "SELECT COUNT(*) FROM pg_stat_activity
+                 WHERE datname = current_database() AND wait_event_type = 'Lock'";
+            if self.number(waiting).await > 0 {
+                return;
+            }
+        }
+        panic!("nobody waits");
     }
 
     pub(crate) async fn workspace(&self, name: &str) -> WorkspaceId {

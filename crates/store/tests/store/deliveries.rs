@@ -1,0 +1,286 @@
+//! Deliveries and their log.
+
+use std::collections::BTreeSet;
+
+use posta_core::id::{EndpointId, EventId, WorkspaceId};
+use posta_store::Db;
+use posta_store::deliveries::{self, Attempt, Claimed, LogFilter, NewDelivery, State};
+use posta_store::endpoints::{self, Endpoint};
+use posta_store::events::{self, Event};
+use tokio::task::JoinSet;
+
+use crate::support::{Store, at, both};
+
+both! {
+    a_claim_brings_all_that_a_try_needs,
+    no_delivery_is_taken_twice,
+    a_lease_that_ran_out_is_taken_again_and_the_late_word_is_refused,
+    an_inactive_endpoint_gets_nothing_until_it_is_active_again,
+    a_limit_is_kept_and_the_oldest_go_first,
+    states_are_counted_per_workspace,
+    the_log_is_narrowed,
+    the_log_is_paged_newest_first,
+    a_deleted_endpoint_takes_deliveries_and_log_along,
+}
+
+async fn event(store: &Store, owner: &WorkspaceId, kind: &str) -> EventId {
+    let event = Event {
+        id: store.ids.next_event(),
+        workspace_id: owner.clone(),
+        kind: kind.into(),
+        profile_id: None,
+        account_id: None,
+        body: format!("{{\"event\":\"{kind}\"}}"),
+        created_at: at(0),
+    };
+    let mut tx = store.write().await;
+    events::insert(&mut tx, &event).await.unwrap();
+    tx.commit().await.unwrap();
+    event.id
+}
+
+async fn insert(store: &Store, endpoint: &Endpoint, event: &EventId, due: &[i64]) -> Vec<String> {
+    let new = |due: &i64| NewDelivery {
+        id: store.id(),
+        workspace_id: endpoint.workspace_id.clone(),
+        endpoint_id: endpoint.id.clone(),
+        event_id: event.clone(),
+        due_at: at(*due),
+    };
+    let deliveries: Vec<_> = due.iter().map(new).collect();
+    let mut tx = store.write().await;
+    deliveries::insert_all(&mut tx, &deliveries).await.unwrap();
+    tx.commit().await.unwrap();
+    deliveries.into_iter().map(|one| one.id.into()).collect()
+}
+
+/// Makes an endpoint and deliveries to it that are due at these times.
+async fn begin(store: &Store, due: &[i64]) -> (Endpoint, Vec<String>) {
+    let owner = store.workspace("acme").await;
+    let endpoint = store.endpoint(&owner).await;
+    let event = event(store, &owner, "message.received").await;
+    let ids = insert(store, &endpoint, &event, due).await;
+    (endpoint, ids)
+}
+
+async fn claim(db: &Db, now: i64, limit: i64) -> Vec<Claimed> {
+    let mut tx = db.write().await.unwrap();
+    let taken = deliveries::claim(&mut tx, at(now), at(now + 60), limit).await;
+    tx.commit().await.unwrap();
+    taken.unwrap()
+}
+
+async fn settle(store: &Store, delivery: &Claimed, state: State, due: i64) -> bool {
+    let mut tx = store.write().await;
+    let done = deliveries::update_state(&mut tx, delivery, state, at(due)).await;
+    tx.commit().await.unwrap();
+    done.unwrap()
+}
+
+async fn next_due(store: &Store) -> Option<i64> {
+    let due = deliveries::find_next_due(&mut store.read().await).await.unwrap();
+    due.map(|time| time.as_millis() - at(0).as_millis())
+}
+
+fn ids(taken: &[Claimed]) -> Vec<&str> {
+    taken.iter().map(|one| one.id.as_str()).collect()
+}
+
+async fn a_claim_brings_all_that_a_try_needs(store: &Store) {
+    let (mut endpoint, ids) = begin(store, &[0]).await;
+    // The endpoint is taken as it is now.
+    endpoint.url = "https://crm.example/new".into();
+    endpoint.custom_headers = Some(store.seal("{}"));
+    let mut tx = store.write().await;
+    endpoints::update(&mut tx, &endpoint).await.unwrap();
+    deliveries::insert_all(&mut tx, &[]).await.unwrap();
+    tx.commit().await.unwrap();
+    let taken = claim(&store.db, 0, 9).await;
+    let [one] = &taken[..] else { panic!("{taken:?}") };
+    assert_eq!(one.id.as_str(), ids[0]);
+    assert_eq!((&one.workspace_id, &one.endpoint_id), (&endpoint.workspace_id, &endpoint.id));
+    assert_eq!((&one.url, &one.secret), (&endpoint.url, &endpoint.secret));
+    assert_eq!(one.custom_headers, endpoint.custom_headers);
+    assert_eq!((one.event_kind.as_str(), one.attempts), ("message.received", 1));
+    assert_eq!(one.body, "{\"event\":\"message.received\"}");
+}
+
+async fn no_delivery_is_taken_twice(store: &Store) {
+    begin(store, &[0; 120]).await;
+    let mut workers = JoinSet::new();
+    for _ in 0..6 {
+        let db = store.db.clone();
+        workers.spawn(async move {
+            let mut mine = Vec::new();
+            loop {
+                let taken = claim(&db, 0, 7).await;
+                assert!(taken.len() <= 7);
+                if taken.is_empty() {
+                    return mine;
+                }
+                mine.extend(taken.into_iter().map(|one| one.id));
+            }
+        });
+    }
+    let taken: Vec<_> = workers.join_all().await.into_iter().flatten().collect();
+    assert_eq!(taken.len(), 120);
+    assert_eq!(taken.iter().collect::<BTreeSet<_>>().len(), 120);
+}
+
+async fn a_lease_that_ran_out_is_taken_again_and_the_late_word_is_refused(store: &Store) {
+    begin(store, &[0]).await;
+    let first = claim(&store.db, 0, 9).await;
+    assert_eq!(next_due(store).await, Some(60));
+    assert!(claim(&store.db, 59, 9).await.is_empty());
+    let second = claim(&store.db, 60, 9).await;
+    assert_eq!(second[0].attempts, 2);
+    assert!(!settle(store, &first[0], State::Parked, 61).await);
+    assert!(settle(store, &second[0], State::Pending, 200).await);
+    assert!(claim(&store.db, 199, 9).await.is_empty());
+    let third = claim(&store.db, 200, 9).await;
+    assert!(settle(store, &third[0], State::Delivered, 200).await);
+    assert!(claim(&store.db, 9_999, 9).await.is_empty());
+    assert_eq!(next_due(store).await, None);
+}
+
+async fn an_inactive_endpoint_gets_nothing_until_it_is_active_again(store: &Store) {
+    let (mut endpoint, ids) = begin(store, &[0]).await;
+    let other = store.endpoint(&endpoint.workspace_id).await;
+    let event = event(store, &endpoint.workspace_id, "message.sent").await;
+    let others = insert(store, &other, &event, &[5]).await;
+    for (is_active, expected_due, expected) in
+        [(false, Some(5), vec![&others[0]]), (true, Some(0), vec![&ids[0]])]
+    {
+        endpoint.is_active = is_active;
+        let mut tx = store.write().await;
+        endpoints::update(&mut tx, &endpoint).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(next_due(store).await, expected_due);
+        let taken = claim(&store.db, 10, 9).await;
+        assert_eq!(self::ids(&taken), expected);
+        assert!(settle(store, &taken[0], State::Delivered, 10).await);
+    }
+}
+
+async fn a_limit_is_kept_and_the_oldest_go_first(store: &Store) {
+    let (_, all) = begin(store, &[30, 10, 20, 20, 40]).await;
+    assert_eq!(ids(&claim(&store.db, 30, 2).await), [&all[1], &all[2]]);
+    assert_eq!(ids(&claim(&store.db, 30, 9).await), [&all[0], &all[3]]);
+}
+
+async fn states_are_counted_per_workspace(store: &Store) {
+    let (endpoint, _) = begin(store, &[0, 0, 0]).await;
+    let taken = claim(&store.db, 0, 2).await;
+    assert!(settle(store, &taken[0], State::Delivered, 0).await);
+    assert!(settle(store, &taken[1], State::Parked, 0).await);
+    let other = store.workspace("other").await;
+    let mut tx = store.read().await;
+    for state in [State::Pending, State::Delivered, State::Parked] {
+        let (mine, theirs) = (&endpoint.workspace_id, &other);
+        assert_eq!(deliveries::count(&mut tx, mine, state).await.unwrap(), 1);
+        assert_eq!(deliveries::count(&mut tx, theirs, state).await.unwrap(), 0);
+    }
+}
+
+fn attempt(store: &Store, endpoint: &Endpoint, event: &EventId, number: i64) -> Attempt {
+    Attempt {
+        id: store.id(),
+        workspace_id: endpoint.workspace_id.clone(),
+        endpoint_id: endpoint.id.clone(),
+        event_id: event.clone(),
+        is_test: false,
+        url: endpoint.url.clone(),
+        is_success: number % 2 == 0,
+        status_code: Some(200 + number),
+        response_body: Some("ok".into()),
+        error: None,
+        number,
+        response_ms: 12,
+        created_at: at(number),
+    }
+}
+
+/// The filter that shows everything of these endpoints, but for one change.
+fn but<'a>(among: &'a [EndpointId], change: impl FnOnce(&mut LogFilter<'a>)) -> LogFilter<'a> {
+    let mut filter = LogFilter { among, ..LogFilter::default() };
+    change(&mut filter);
+    filter
+}
+
+async fn the_log_is_narrowed(store: &Store) {
+    let (first, _) = begin(store, &[]).await;
+    let owner = &first.workspace_id;
+    let second = store.endpoint(owner).await;
+    let sent = event(store, owner, "message.sent").await;
+    let read = event(store, owner, "message.read").await;
+    let mut tx = store.write().await;
+    for (number, endpoint, event) in
+        [(1, &first, &sent), (2, &first, &read), (3, &second, &sent), (4, &second, &sent)]
+    {
+        let attempt = attempt(store, endpoint, event, number);
+        deliveries::insert_attempt(&mut tx, &attempt).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+
+    let all = [first.id.clone(), second.id.clone()];
+    let cases: [(_, &[i64]); 8] = [
+        (but(&all, |_| ()), &[4, 3, 2, 1]),
+        (but(&[], |_| ()), &[]),
+        (but(&all, |f| f.is_success = Some(true)), &[4, 2]),
+        (but(&all, |f| f.is_success = Some(false)), &[3, 1]),
+        (but(&all, |f| f.event_kind = Some("message.sent")), &[4, 3, 1]),
+        (but(&all[..1], |_| ()), &[2, 1]),
+        (but(&all, |f| f.event = Some(read.as_str())), &[2]),
+        (but(&all, |f| f.event = Some("nonsense")), &[]),
+    ];
+    let mut tx = store.read().await;
+    for (filter, expected) in cases {
+        let rows = deliveries::list_log(&mut tx, owner, &filter, 9, 0).await.unwrap();
+        let numbers: Vec<_> = rows.iter().map(|row| row.number).collect();
+        assert_eq!(numbers, expected, "{filter:?}");
+        let count = deliveries::count_log(&mut tx, owner, &filter).await.unwrap();
+        assert_eq!(usize::try_from(count).unwrap(), expected.len(), "{filter:?}");
+    }
+    let foreign = store.id();
+    let count = deliveries::count_log(&mut tx, &foreign, &but(&all, |_| ())).await;
+    assert_eq!(count.unwrap(), 0);
+}
+
+async fn the_log_is_paged_newest_first(store: &Store) {
+    let (endpoint, _) = begin(store, &[]).await;
+    let owner = &endpoint.workspace_id;
+    let event = event(store, owner, "message.sent").await;
+    let mut tx = store.write().await;
+    for number in 1..=4 {
+        let mut one = attempt(store, &endpoint, &event, number);
+        one.is_test = number == 3;
+        one.error = one.is_test.then(|| "timed out".into());
+        deliveries::insert_attempt(&mut tx, &one).await.unwrap();
+    }
+    let all = [endpoint.id.clone()];
+    let page = deliveries::list_log(&mut tx, owner, &but(&all, |_| ()), 2, 1).await;
+    let page = page.unwrap();
+    let [row, last] = &page[..] else { panic!("{page:?}") };
+    assert_eq!((row.number, last.number), (3, 2));
+    assert_eq!((&row.endpoint_id, row.endpoint_name.as_str()), (&endpoint.id, "CRM"));
+    assert_eq!((&row.event_id, row.event_kind.as_str()), (&event, "message.sent"));
+    assert_eq!(row.body, "{\"event\":\"message.sent\"}");
+    assert_eq!((row.status_code, row.response_ms, row.created_at), (Some(203), 12, at(3)));
+    assert_eq!((row.is_test, row.error.as_deref()), (true, Some("timed out")));
+    assert_eq!((&row.url, row.is_success), (&endpoint.url, false));
+    assert_eq!(row.response_body.as_deref(), Some("ok"));
+}
+
+async fn a_deleted_endpoint_takes_deliveries_and_log_along(store: &Store) {
+    let (endpoint, _) = begin(store, &[0]).await;
+    let taken = claim(&store.db, 0, 9).await;
+    let mut tx = store.write().await;
+    let attempt = attempt(store, &endpoint, &taken[0].event_id, 1);
+    deliveries::insert_attempt(&mut tx, &attempt).await.unwrap();
+    assert!(endpoints::delete(&mut tx, &endpoint.workspace_id, &endpoint.id).await.unwrap());
+    tx.commit().await.unwrap();
+    assert!(!settle(store, &taken[0], State::Delivered, 0).await);
+    assert_eq!(store.number("SELECT COUNT(*) FROM deliveries").await, 0);
+    assert_eq!(store.number("SELECT COUNT(*) FROM attempts").await, 0);
+    assert_eq!(store.number("SELECT COUNT(*) FROM events").await, 1);
+}

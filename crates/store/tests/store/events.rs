@@ -1,0 +1,115 @@
+//! The event log.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use posta_core::id::WorkspaceId;
+use posta_store::events::{self, Event};
+use posta_store::{Db, Tx};
+use tokio::task::JoinSet;
+
+use crate::support::{Store, at, both};
+
+both! {
+    places_are_counted_per_workspace,
+    every_field_is_kept,
+    an_undone_event_leaves_no_hole,
+    places_become_visible_in_order_and_without_holes,
+}
+
+fn new(store: &Store, owner: &WorkspaceId) -> Event {
+    Event {
+        id: store.ids.next_event(),
+        workspace_id: owner.clone(),
+        kind: "message.received".into(),
+        profile_id: Some(store.id()),
+        account_id: Some(store.id()),
+        body: "{\"text\":\"a\\u0000b\"}".into(),
+        created_at: at(3),
+    }
+}
+
+async fn places_are_counted_per_workspace(store: &Store) {
+    let first = store.workspace("acme").await;
+    let second = store.workspace("other").await;
+    let mut tx = store.write().await;
+    let mut places = Vec::new();
+    for owner in [&first, &first, &second, &first] {
+        places.push(events::insert(&mut tx, &new(store, owner)).await.unwrap());
+    }
+    assert_eq!(places, [1, 2, 1, 3]);
+    let nowhere = new(store, &store.id());
+    assert!(events::insert(&mut tx, &nowhere).await.is_err());
+}
+
+async fn every_field_is_kept(store: &Store) {
+    let owner = store.workspace("acme").await;
+    let event = new(store, &owner);
+    let mut tx = store.write().await;
+    events::insert(&mut tx, &event).await.unwrap();
+    let text =
+        "SELECT id, workspace_id, kind, profile_id, account_id, body, created_at FROM events";
+    let found: Event = match &mut tx {
+        Tx::Sqlite(tx) => sqlx::query_as(text).fetch_one(&mut **tx).await,
+        Tx::Postgres(tx) => sqlx::query_as(text).fetch_one(&mut **tx).await,
+    }
+    .unwrap();
+    assert_eq!(format!("{found:?}"), format!("{event:?}"));
+}
+
+async fn an_undone_event_leaves_no_hole(store: &Store) {
+    let owner = store.workspace("acme").await;
+    let mut tx = store.write().await;
+    assert_eq!(events::insert(&mut tx, &new(store, &owner)).await.unwrap(), 1);
+    drop(tx);
+    let mut tx = store.write().await;
+    assert_eq!(events::insert(&mut tx, &new(store, &owner)).await.unwrap(), 1);
+}
+
+async fn places_become_visible_in_order_and_without_holes(store: &Store) {
+    const WRITERS: usize = 6;
+    const EACH: usize = 20;
+    let owner = store.workspace("acme").await;
+    let mut writers = JoinSet::new();
+    for _ in 0..WRITERS {
+        let db = store.db.clone();
+        let events: Vec<_> = (0..EACH).map(|_| new(store, &owner)).collect();
+        writers.spawn(async move {
+            for pair in events.chunks(2) {
+                let mut tx = db.write().await.unwrap();
+                for event in pair {
+                    events::insert(&mut tx, event).await.unwrap();
+                    tokio::task::yield_now().await;
+                }
+                tx.commit().await.unwrap();
+            }
+        });
+    }
+    let (looks, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let reading = async {
+        let mut seen = Vec::new();
+        while done.load(Ordering::SeqCst) == 0 || seen.len() < WRITERS * EACH {
+            let is_last = done.load(Ordering::SeqCst) == 1;
+            seen = places(&store.db).await;
+            looks.fetch_add(1, Ordering::SeqCst);
+            // What is visible is always 1..n: nobody who read up to n has missed anything.
+            let expected: Vec<i64> = (1..).take(seen.len()).collect();
+            assert_eq!(seen, expected);
+            assert!(!is_last || seen.len() == WRITERS * EACH);
+        }
+    };
+    let writing = async {
+        writers.join_all().await;
+        done.store(1, Ordering::SeqCst);
+    };
+    tokio::join!(reading, writing);
+    assert!(looks.load(Ordering::SeqCst) > 2);
+}
+
+async fn places(db: &Db) -> Vec<i64> {
+    let text = "SELECT seq FROM events ORDER BY seq";
+    match db.read().await.unwrap() {
+        Tx::Sqlite(mut tx) => sqlx::query_scalar(text).fetch_all(&mut *tx).await,
+        Tx::Postgres(mut tx) => sqlx::query_scalar(text).fetch_all(&mut *tx).await,
+    }
+    .unwrap()
+}

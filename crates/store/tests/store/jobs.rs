@@ -1,0 +1,155 @@
+//! Jobs and their lanes.
+
+use std::collections::BTreeMap;
+
+use posta_core::id::WorkspaceId;
+use posta_store::Db;
+use posta_store::jobs::{self, Job};
+use tokio::task::JoinSet;
+
+use crate::support::{Store, at, both};
+
+both! {
+    every_field_is_kept,
+    a_lane_is_worked_off_in_order_and_holds_up_no_other,
+    a_job_that_is_put_back_holds_up_its_lane,
+    a_lease_that_ran_out_is_taken_again,
+    a_limit_is_kept,
+    many_workers_never_share_a_lane,
+}
+
+async fn insert(store: &Store, lane: &str, due_at: i64) -> Job {
+    let owner: WorkspaceId = store.id();
+    let job = Job {
+        id: store.id(),
+        kind: "send".into(),
+        lane: lane.into(),
+        workspace_id: owner,
+        subject: "019b7447a117000000000000".into(),
+        attempts: 0,
+        due_at: at(due_at),
+        created_at: at(0),
+    };
+    add(store, &job).await;
+    job
+}
+
+async fn add(store: &Store, job: &Job) {
+    let mut tx = store.write().await;
+    jobs::insert(&mut tx, job).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+async fn claim(db: &Db, now: i64, limit: i64) -> Vec<Job> {
+    let mut tx = db.write().await.unwrap();
+    let taken = jobs::claim(&mut tx, at(now), at(now + 60), limit).await;
+    tx.commit().await.unwrap();
+    let mut taken = taken.unwrap();
+    taken.sort_by(|a, b| a.id.cmp(&b.id));
+    taken
+}
+
+async fn finish(db: &Db, job: &Job) {
+    let mut tx = db.write().await.unwrap();
+    jobs::delete(&mut tx, &job.id).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+async fn next_due(store: &Store) -> Option<i64> {
+    let due = jobs::find_next_due(&mut store.read().await).await.unwrap();
+    due.map(|time| time.as_millis() - at(0).as_millis())
+}
+
+fn ids(jobs: &[Job]) -> Vec<&str> {
+    jobs.iter().map(|job| job.id.as_str()).collect()
+}
+
+async fn every_field_is_kept(store: &Store) {
+    let job = insert(store, "a", 0).await;
+    let expected = Job { attempts: 1, due_at: at(60), ..job };
+    assert_eq!(format!("{:?}", claim(&store.db, 0, 1).await), format!("{:?}", [expected]));
+}
+
+async fn a_lane_is_worked_off_in_order_and_holds_up_no_other(store: &Store) {
+    let a1 = insert(store, "a", 0).await;
+    let a2 = insert(store, "a", 0).await;
+    let b1 = insert(store, "b", 5).await;
+    assert_eq!(next_due(store).await, Some(0));
+    assert_eq!(ids(&claim(&store.db, 0, 9).await), [a1.id.as_str()]);
+    assert_eq!(next_due(store).await, Some(5));
+    assert_eq!(ids(&claim(&store.db, 5, 9).await), [b1.id.as_str()]);
+    assert!(claim(&store.db, 5, 9).await.is_empty());
+    finish(&store.db, &a1).await;
+    assert_eq!(ids(&claim(&store.db, 5, 9).await), [a2.id.as_str()]);
+    finish(&store.db, &a2).await;
+    finish(&store.db, &b1).await;
+    assert_eq!(next_due(store).await, None);
+}
+
+async fn a_job_that_is_put_back_holds_up_its_lane(store: &Store) {
+    let a1 = insert(store, "a", 0).await;
+    let a2 = insert(store, "a", 0).await;
+    assert_eq!(ids(&claim(&store.db, 0, 9).await), [a1.id.as_str()]);
+    let mut tx = store.write().await;
+    jobs::update_due(&mut tx, &a1.id, at(500)).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(next_due(store).await, Some(500));
+    assert!(claim(&store.db, 499, 9).await.is_empty());
+    let again = claim(&store.db, 500, 9).await;
+    assert_eq!((ids(&again), again[0].attempts), (vec![a1.id.as_str()], 2));
+    finish(&store.db, &a1).await;
+    assert_eq!(ids(&claim(&store.db, 500, 9).await), [a2.id.as_str()]);
+}
+
+async fn a_lease_that_ran_out_is_taken_again(store: &Store) {
+    let a1 = insert(store, "a", 0).await;
+    insert(store, "a", 0).await;
+    assert_eq!(claim(&store.db, 0, 9).await.len(), 1);
+    assert!(claim(&store.db, 59, 9).await.is_empty());
+    let again = claim(&store.db, 60, 9).await;
+    assert_eq!((ids(&again), again[0].attempts), (vec![a1.id.as_str()], 2));
+}
+
+async fn a_limit_is_kept(store: &Store) {
+    for lane in 0..9 {
+        insert(store, &lane.to_string(), 9 - lane).await;
+    }
+    let first = claim(&store.db, 20, 4).await;
+    let mut lanes: Vec<_> = first.into_iter().map(|job| job.lane).collect();
+    lanes.sort();
+    assert_eq!(lanes, ["5", "6", "7", "8"]);
+    assert_eq!(claim(&store.db, 20, 4).await.len(), 4);
+    assert_eq!(claim(&store.db, 20, 4).await.len(), 1);
+}
+
+async fn many_workers_never_share_a_lane(store: &Store) {
+    const LANES: usize = 5;
+    const EACH: usize = 8;
+    for number in 0..LANES * EACH {
+        insert(store, &(number % LANES).to_string(), 0).await;
+    }
+    let mut workers = JoinSet::new();
+    for _ in 0..6 {
+        let db = store.db.clone();
+        workers.spawn(async move {
+            let mut done = Vec::new();
+            let mut idle = 0;
+            while idle < 40 {
+                let taken = claim(&db, 0, 2).await;
+                idle = if taken.is_empty() { idle + 1 } else { 0 };
+                for job in taken {
+                    assert_eq!(job.attempts, 1);
+                    done.push((job.lane.clone(), job.id.clone()));
+                    finish(&db, &job).await;
+                }
+            }
+            done
+        });
+    }
+    let done: Vec<_> = workers.join_all().await.into_iter().flatten().collect();
+    let mut per_lane: BTreeMap<_, usize> = BTreeMap::new();
+    for (lane, _) in &done {
+        *per_lane.entry(lane).or_default() += 1;
+    }
+    assert_eq!(per_lane.into_values().collect::<Vec<_>>(), [EACH; LANES]);
+}
