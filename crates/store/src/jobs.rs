@@ -48,12 +48,16 @@ pub async fn insert(tx: &mut Tx, job: &Job) -> Result<()> {
 }
 
 /// Takes up to `limit` due jobs until `until`, each the first of its lane.
+///
+/// A job that was ever begun comes before one that was not, whatever their ids: the transaction
+/// that adds a job may end after that of a later one, and must not make a second one run.
 pub async fn claim(tx: &mut Tx, now: Timestamp, until: Timestamp, limit: i64) -> Result<Vec<Job>> {
     claim!(
         tx,
         "UPDATE jobs SET attempts = attempts + 1, due_at = $2 WHERE id IN (
              SELECT j.id FROM jobs j WHERE j.due_at <= $1
-                 AND NOT EXISTS (SELECT 1 FROM jobs e WHERE e.lane = j.lane AND e.id < j.id)
+                 AND NOT EXISTS (SELECT 1 FROM jobs e WHERE e.lane = j.lane
+                     AND (e.attempts = 0, e.id) < (j.attempts = 0, j.id))
              ORDER BY j.due_at, j.id LIMIT $3",
         ") RETURNING id, kind, lane, workspace_id, subject, attempts, due_at, created_at",
         |text, c| sqlx::query_as(text).bind(now).bind(until).bind(limit).fetch_all(c).await
@@ -96,7 +100,8 @@ pub async fn delete_for(tx: &mut Tx, kind: &str, subject: &str) -> Result<()> {
 pub async fn find_next_due(tx: &mut Tx) -> Result<Option<Timestamp>> {
     sql!(tx, |c| sqlx::query_scalar(
         "SELECT j.due_at FROM jobs j
-         WHERE NOT EXISTS (SELECT 1 FROM jobs e WHERE e.lane = j.lane AND e.id < j.id)
+         WHERE NOT EXISTS (SELECT 1 FROM jobs e WHERE e.lane = j.lane
+             AND (e.attempts = 0, e.id) < (j.attempts = 0, j.id))
          ORDER BY j.due_at LIMIT 1"
     )
     .fetch_optional(c)

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use posta_core::id::WorkspaceId;
 use posta_store::Db;
 use posta_store::jobs::{self, Job};
 use tokio::task::JoinSet;
@@ -14,22 +13,26 @@ both! {
     a_lane_is_worked_off_in_order_and_holds_up_no_other,
     a_job_that_is_put_back_holds_up_its_lane,
     a_lease_that_ran_out_is_taken_again,
+    a_job_that_comes_late_waits_for_the_one_at_work,
     a_limit_is_kept,
     many_workers_never_share_a_lane,
 }
 
-async fn insert(store: &Store, lane: &str, due_at: i64) -> Job {
-    let owner: WorkspaceId = store.id();
-    let job = Job {
+fn new(store: &Store, lane: &str, due_at: i64) -> Job {
+    Job {
         id: store.id(),
         kind: "send".into(),
         lane: lane.into(),
-        workspace_id: owner,
+        workspace_id: store.id(),
         subject: "019b7447a117000000000000".into(),
         attempts: 0,
         due_at: at(due_at),
         created_at: at(0),
-    };
+    }
+}
+
+async fn insert(store: &Store, lane: &str, due_at: i64) -> Job {
+    let job = new(store, lane, due_at);
     add(store, &job).await;
     job
 }
@@ -108,6 +111,18 @@ async fn a_lease_that_ran_out_is_taken_again(store: &Store) {
     assert!(claim(&store.db, 59, 9).await.is_empty());
     let again = claim(&store.db, 60, 9).await;
     assert_eq!((ids(&again), again[0].attempts), (vec![a1.id.as_str()], 2));
+}
+
+async fn a_job_that_comes_late_waits_for_the_one_at_work(store: &Store) {
+    // Its id was made first, but its transaction ended last.
+    let late = new(store, "a", 0);
+    let a2 = insert(store, "a", 0).await;
+    assert_eq!(ids(&claim(&store.db, 0, 9).await), [a2.id.as_str()]);
+    add(store, &late).await;
+    assert!(claim(&store.db, 1, 9).await.is_empty());
+    assert_eq!(next_due(store).await, Some(60));
+    finish(&store.db, &a2).await;
+    assert_eq!(ids(&claim(&store.db, 1, 9).await), [late.id.as_str()]);
 }
 
 async fn a_limit_is_kept(store: &Store) {
