@@ -18,6 +18,7 @@ both! {
     nobody_asks_the_platform_twice,
     a_settled_message_stays_settled,
     an_unknown_outcome_is_settled_by_the_oldest_of_the_same_text,
+    an_echo_that_came_first_gives_way_to_the_message_it_echoes,
     we_read_the_persons_messages_once,
     the_person_reads_up_to_a_time,
 }
@@ -213,6 +214,30 @@ async fn an_unknown_outcome_is_settled_by_the_oldest_of_the_same_text(store: &St
     assert!(found.is_none());
     let found = store.get(&first).await;
     assert_eq!((found.status, found.sent_at, found.error), (Status::Sent, at(9), None));
+}
+
+async fn an_echo_that_came_first_gives_way_to_the_message_it_echoes(store: &Store) {
+    let conversation = conversation(store).await;
+    let message = outgoing(store, &conversation, "Hi", Status::Unknown).await;
+    let echo = Message {
+        remote_id: Some(RemoteMessage::new("m1")),
+        status: Status::Sent,
+        ..store.new_outgoing(&conversation, "hi")
+    };
+    assert!(store.insert(&echo).await);
+    let mut tx = store.write().await;
+    let remote = RemoteMessage::new("m1");
+    let elsewhere = store.id();
+    for account in [&elsewhere, &message.account_id] {
+        messages::delete_twin(&mut tx, account, &remote, &message.id).await.unwrap();
+    }
+    assert!(sent(&mut tx, &message, "m1").await);
+    messages::delete_twin(&mut tx, &message.account_id, &remote, &message.id).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut tx = store.read().await;
+    let all = messages::list(&mut tx, &conversation.id, true, None, 9).await.unwrap();
+    assert_eq!(all.len(), 1);
+    assert_eq!(all[0].id, message.id);
 }
 
 async fn we_read_the_persons_messages_once(store: &Store) {
