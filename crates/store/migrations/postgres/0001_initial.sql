@@ -120,7 +120,7 @@ CREATE TABLE messages (
     id TEXT COLLATE "C" PRIMARY KEY,
     workspace_id TEXT COLLATE "C" NOT NULL,
     account_id TEXT COLLATE "C" NOT NULL REFERENCES accounts (id),
-    conversation_id TEXT COLLATE "C" NOT NULL REFERENCES conversations (id),
+    conversation_id TEXT COLLATE "C" NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
     remote_id TEXT COLLATE "C",
     direction TEXT COLLATE "C" NOT NULL,
     status TEXT COLLATE "C" NOT NULL,

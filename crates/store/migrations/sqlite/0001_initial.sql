@@ -120,7 +120,7 @@ CREATE TABLE messages (
     id TEXT PRIMARY KEY,
     workspace_id TEXT NOT NULL,
     account_id TEXT NOT NULL REFERENCES accounts (id),
-    conversation_id TEXT NOT NULL REFERENCES conversations (id),
+    conversation_id TEXT NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
     remote_id TEXT,
     direction TEXT NOT NULL,
     status TEXT NOT NULL,

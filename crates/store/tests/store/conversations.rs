@@ -1,9 +1,9 @@
 //! Conversations.
 
 use posta_core::id::AccountId;
-use posta_store::Json;
 use posta_store::accounts;
 use posta_store::conversations::{self, Conversation, Filter, Place, Status};
+use posta_store::{Json, messages};
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -17,6 +17,7 @@ both! {
     lists_are_narrowed,
     conversations_of_removed_accounts_are_hidden,
     deleting_takes_the_messages_along,
+    a_message_that_arrives_while_its_conversation_is_deleted_goes_with_it,
 }
 
 async fn the_same_thread_is_one_conversation_however_many_hear_of_it(store: &Store) {
@@ -208,4 +209,23 @@ async fn deleting_takes_the_messages_along(store: &Store) {
     tx.commit().await.unwrap();
     assert_eq!(store.number("SELECT COUNT(*) FROM messages").await, 1);
     assert_eq!(store.number("SELECT COUNT(*) FROM conversations").await, 1);
+}
+
+async fn a_message_that_arrives_while_its_conversation_is_deleted_goes_with_it(store: &Store) {
+    let account = store.account().await;
+    let conversation = store.conversation(&account, "t1").await;
+    let message = store.new_outgoing(&conversation, "late");
+    let mut arriving = store.write().await;
+    assert!(messages::insert(&mut arriving, &message).await.unwrap());
+    let deleting = async {
+        let mut tx = store.write().await;
+        let deleted = conversations::delete(&mut tx, &account.workspace_id, &conversation.id).await;
+        tx.commit().await.unwrap();
+        deleted.unwrap()
+    };
+    let (_, ()) = tokio::join!(deleting, async {
+        store.until_somebody_waits().await;
+        arriving.commit().await.unwrap();
+    });
+    assert_eq!(store.number("SELECT COUNT(*) FROM messages").await, 0);
 }
