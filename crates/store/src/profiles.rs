@@ -78,9 +78,10 @@ pub async fn insert(tx: &mut Tx, profile: &Profile) -> Result<bool> {
     Ok(done == 1)
 }
 
-/// Writes all fields that can change. The caller has made sure that name and external id are free.
-pub async fn update(tx: &mut Tx, profile: &Profile) -> Result<()> {
-    sql!(tx, |c| sqlx::query(
+/// Writes all fields that can change; `false` when the name or external id is taken, and then the
+/// transaction can only be dropped.
+pub async fn update(tx: &mut Tx, profile: &Profile) -> Result<bool> {
+    let done = sql!(tx, |c| sqlx::query(
         "UPDATE profiles SET name = $3, description = $4, color = $5, timezone = $6,
              external_id = $7, is_default = $8
          WHERE workspace_id = $1 AND id = $2"
@@ -94,9 +95,12 @@ pub async fn update(tx: &mut Tx, profile: &Profile) -> Result<()> {
     .bind(&profile.external_id)
     .bind(profile.is_default)
     .execute(c)
-    .await?
-    .rows_affected());
-    Ok(())
+    .await
+    .map(|done| done.rows_affected()));
+    match done {
+        Err(sqlx::Error::Database(error)) if error.is_unique_violation() => Ok(false),
+        done => done.map(|_| true),
+    }
 }
 
 /// Takes the default mark from every profile of the workspace.

@@ -302,7 +302,12 @@ pub(crate) async fn update(
         }
         profile.is_default = is_default;
     }
-    profiles::update(&mut tx, &profile).await?;
+    if !profiles::update(&mut tx, &profile).await? {
+        drop(tx);
+        free(&mut app.db.read().await?, &profile).await?;
+        // Whoever had the name has lost it since; a repeat will succeed.
+        return Err(ApiError::plain(Code::ProfileNameConflict));
+    }
     let profile = counted(&mut tx, profile).await?;
     tx.commit().await?;
     Ok(Json(ProfileAnswer { message: Some("Profile updated"), profile }))

@@ -20,7 +20,7 @@ async fn find(store: &Store, profile: &Profile) -> Option<Profile> {
 
 async fn update(store: &Store, profile: &Profile) {
     let mut tx = store.write().await;
-    profiles::update(&mut tx, profile).await.unwrap();
+    assert!(profiles::update(&mut tx, profile).await.unwrap());
     tx.commit().await.unwrap();
 }
 
@@ -28,6 +28,7 @@ both! {
     names_and_external_ids_are_taken_once_per_workspace,
     lists_are_narrowed_and_an_empty_restriction_shows_nothing,
     every_field_is_kept_and_can_change,
+    a_taken_name_or_external_id_is_refused_however_late,
     a_workspace_sees_and_changes_only_its_own,
     a_profile_with_accounts_cannot_be_deleted,
 }
@@ -110,6 +111,22 @@ async fn every_field_is_kept_and_can_change(store: &Store) {
     profiles::clear_default(&mut tx, &owner).await.unwrap();
     tx.commit().await.unwrap();
     assert!(!find(store, &profile).await.unwrap().is_default);
+}
+
+async fn a_taken_name_or_external_id_is_refused_however_late(store: &Store) {
+    let owner = store.workspace("acme").await;
+    let mut first = store.new_profile(&owner, "A");
+    first.external_id = Some("7".into());
+    insert(store, &first).await;
+    let second = store.new_profile(&owner, "B");
+    insert(store, &second).await;
+    let (name, external_id) = (first.name.clone(), first.external_id.clone());
+    let changes = [Profile { name, ..second.clone() }, Profile { external_id, ..second.clone() }];
+    for changed in changes {
+        let mut tx = store.write().await;
+        assert!(!profiles::update(&mut tx, &changed).await.unwrap());
+    }
+    assert_eq!(find(store, &second).await.unwrap().name, "B");
 }
 
 async fn a_workspace_sees_and_changes_only_its_own(store: &Store) {
