@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::migrate::{Migrate, MigrateError, Migrator};
+use sqlx::migrate::{AppliedMigration, Migrate, MigrateError, Migration, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
@@ -74,6 +74,9 @@ impl FromStr for Open {
     }
 }
 
+/// The table in which sqlx notes which migrations were applied.
+const MIGRATIONS: &str = "_sqlx_migrations";
+
 /// How many connections are used at once, per process.
 const CONNECTIONS: u32 = 16;
 
@@ -112,51 +115,52 @@ impl Db {
 
     /// Brings the schema up to this version. Returns the names of the migrations it applied.
     pub async fn migrate(&self) -> std::result::Result<Vec<String>, MigrateError> {
-        let before = self.applied().await?;
         match &self.0 {
-            Pools::Sqlite { write, .. } => SQLITE.run(write).await?,
-            Pools::Postgres(pool) => POSTGRES.run(pool).await?,
+            Pools::Sqlite { write, .. } => migrate(&SQLITE, &mut *write.acquire().await?).await,
+            Pools::Postgres(pool) => {
+                let mut connection = pool.acquire().await?;
+                // Its lock must end with it, also when something goes wrong.
+                connection.close_on_drop();
+                migrate(&POSTGRES, &mut *connection).await
+            }
         }
-        let all = self.migrator().iter();
-        let new = all.filter(|migration| !before.contains(&migration.version));
-        Ok(new.map(|migration| migration.description.to_string()).collect())
     }
 
     /// Counts the migrations that this version has and the database has not.
     pub async fn missing_migrations(&self) -> std::result::Result<usize, MigrateError> {
-        let applied = self.applied().await?;
-        Ok(self.migrator().iter().filter(|one| !applied.contains(&one.version)).count())
-    }
-
-    fn migrator(&self) -> &'static Migrator {
-        match self.0 {
-            Pools::Sqlite { .. } => &SQLITE,
-            Pools::Postgres(_) => &POSTGRES,
-        }
-    }
-
-    async fn applied(&self) -> std::result::Result<Vec<i64>, MigrateError> {
-        const TABLE: &str = "_sqlx_migrations";
-        let applied = match &self.0 {
-            Pools::Sqlite { write, .. } => {
-                let mut connection = write.acquire().await?;
-                connection.ensure_migrations_table(TABLE).await?;
-                connection.list_applied_migrations(TABLE).await?
+        let (migrator, applied) = match &self.0 {
+            Pools::Sqlite { read, .. } => {
+                let mut connection = read.acquire().await?;
+                let text = "SELECT COUNT(*) > 0 FROM sqlite_master WHERE name = $1";
+                let is_begun = sqlx::query_scalar(text).bind(MIGRATIONS);
+                if !is_begun.fetch_one(&mut *connection).await? {
+                    return Ok(SQLITE.iter().count());
+                }
+                let applied = connection.list_applied_migrations(MIGRATIONS).await?;
+                (&SQLITE, applied)
             }
             Pools::Postgres(pool) => {
                 let mut connection = pool.acquire().await?;
-                connection.ensure_migrations_table(TABLE).await?;
-                connection.list_applied_migrations(TABLE).await?
+                let text = "SELECT to_regclass($1) IS NOT NULL";
+                let is_begun = sqlx::query_scalar(text).bind(MIGRATIONS);
+                if !is_begun.fetch_one(&mut *connection).await? {
+                    return Ok(POSTGRES.iter().count());
+                }
+                let applied = connection.list_applied_migrations(MIGRATIONS).await?;
+                (&POSTGRES, applied)
             }
         };
-        Ok(applied.into_iter().map(|migration| migration.version).collect())
+        Ok(missing(migrator, &applied).count())
     }
 
     /// Begins a transaction that only reads.
     pub async fn read(&self) -> crate::Result<Tx> {
         match &self.0 {
             Pools::Sqlite { read, .. } => Ok(Tx::Sqlite(read.begin().await?)),
-            Pools::Postgres(pool) => Ok(Tx::Postgres(pool.begin().await?)),
+            // As on SQLite, all its queries see the same moment, and it cannot write by mistake.
+            Pools::Postgres(pool) => Ok(Tx::Postgres(
+                pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?,
+            )),
         }
     }
 
@@ -187,6 +191,29 @@ impl Db {
             Pools::Postgres(pool) => pool.close().await,
         }
     }
+}
+
+async fn migrate(
+    migrator: &Migrator,
+    connection: &mut impl Migrate,
+) -> std::result::Result<Vec<String>, MigrateError> {
+    // Nodes that start together take turns.
+    connection.lock().await?;
+    connection.ensure_migrations_table(MIGRATIONS).await?;
+    let before = connection.list_applied_migrations(MIGRATIONS).await?;
+    // What `run` calls; through `run` itself the future could not be sent between threads.
+    migrator.run_direct(None, connection, false).await?;
+    connection.unlock().await?;
+    let new = missing(migrator, &before);
+    Ok(new.map(|one| one.description.to_string()).collect())
+}
+
+fn missing<'a>(
+    migrator: &'a Migrator,
+    applied: &'a [AppliedMigration],
+) -> impl Iterator<Item = &'a Migration> {
+    let is_applied = |version| applied.iter().any(|one| one.version == version);
+    migrator.iter().filter(move |one| !is_applied(one.version))
 }
 
 impl Tx {

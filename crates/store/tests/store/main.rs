@@ -17,6 +17,8 @@ mod inbound;
 mod jobs;
 mod keys;
 mod messages;
+mod migrations;
 mod oauth_apps;
 mod profiles;
+mod sql;
 mod workspaces;

@@ -1,0 +1,144 @@
+//! Migrations: each is applied over data held for the one before it.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use posta_store::{Open, Tx};
+use tokio::task::JoinSet;
+
+use crate::support::{Store, both};
+
+/// The files of a folder under this crate, by name.
+fn files(folder: &str, store: &Store) -> Vec<PathBuf> {
+    let database = match store.which {
+        Open::Sqlite(_) => "sqlite",
+        Open::Postgres(_) => "postgres",
+    };
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder).join(database);
+    let entries = std::fs::read_dir(folder).unwrap();
+    let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+fn names(files: &[PathBuf]) -> Vec<&str> {
+    let names = files.iter().map(|file| file.file_name().unwrap());
+    names.map(|name| name.to_str().unwrap()).collect()
+}
+
+async fn tables(store: &Store) -> BTreeSet<String> {
+    let found: Vec<String> = match store.read().await {
+        Tx::Sqlite(mut tx) => {
+            let text = "SELECT name FROM sqlite_master WHERE type = 'table'";
+            sqlx::query_scalar(text).fetch_all(&mut *tx).await
+        }
+        Tx::Postgres(mut tx) => {
+            let text = "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'";
+            sqlx::query_scalar(text).fetch_all(&mut *tx).await
+        }
+    }
+    .unwrap();
+    found.into_iter().collect()
+}
+
+/// Finds the statements that add a column which the rows that are there cannot fill.
+fn unfillable(migration: &str) -> Vec<&str> {
+    let is_unfillable = |statement: &&str| {
+        let words = statement.to_uppercase();
+        let words: Vec<_> = words.split_whitespace().collect();
+        let words = words.join(" ");
+        words.contains("ADD COLUMN") && words.contains("NOT NULL") && !words.contains("DEFAULT")
+    };
+    migration.split(';').filter(is_unfillable).collect()
+}
+
+async fn each_migration_runs_over_data(store: &Store) {
+    let migrations = files("migrations", store);
+    let data = files("tests/data/migrations", store);
+    assert_eq!(names(&data), names(&migrations), "each migration has data inserted after it");
+    for (index, (migration, data)) in migrations.iter().zip(&data).enumerate() {
+        let migration = std::fs::read_to_string(migration).unwrap();
+        if index > 0 {
+            assert_eq!(unfillable(&migration), Vec::<&str>::new());
+        }
+        store.run(&migration).await;
+        store.run(&std::fs::read_to_string(data).unwrap()).await;
+        for table in tables(store).await {
+            let rows = store.number(&format!("SELECT COUNT(*) FROM {table}")).await;
+            assert!(rows > 0, "{table} has a row for later migrations to cope with");
+        }
+    }
+}
+
+#[tokio::test]
+async fn data_survives_on_sqlite() {
+    each_migration_runs_over_data(&Store::empty_sqlite().await).await;
+}
+
+#[tokio::test]
+async fn data_survives_on_postgres() {
+    if let Some(store) = Store::empty_postgres().await {
+        each_migration_runs_over_data(&store).await;
+    }
+}
+
+#[test]
+fn a_column_without_default_is_found() {
+    for (statement, is_refused) in [
+        ("ALTER TABLE a ADD COLUMN b TEXT", false),
+        ("ALTER TABLE a ADD COLUMN b TEXT NOT NULL DEFAULT ''", false),
+        ("ALTER TABLE a ADD COLUMN b TEXT NOT NULL", true),
+        ("alter table a\n add column b TEXT not\n null", true),
+        ("CREATE TABLE a (b TEXT NOT NULL)", false),
+    ] {
+        assert_eq!(unfillable(statement).len(), usize::from(is_refused), "{statement}");
+    }
+}
+
+async fn what_is_missing_is_told_and_applied_once(store: &Store) {
+    let all: Vec<String> = names(&files("migrations", store))
+        .into_iter()
+        .map(|name| name[5..].trim_end_matches(".sql").replace('_', " "))
+        .collect();
+    assert_eq!(store.db.missing_migrations().await.unwrap(), all.len());
+    assert!(tables(store).await.is_empty(), "asking changes nothing");
+
+    let mut nodes = JoinSet::new();
+    for _ in 0..4 {
+        let db = store.db.clone();
+        nodes.spawn(async move { db.migrate().await.unwrap() });
+    }
+    let applied = nodes.join_all().await.concat();
+    assert_eq!(applied, all);
+    assert_eq!(store.db.missing_migrations().await.unwrap(), 0);
+    assert_eq!(store.db.migrate().await.unwrap(), Vec::<String>::new());
+
+    store.run("DELETE FROM _sqlx_migrations").await;
+    assert_eq!(store.db.missing_migrations().await.unwrap(), all.len());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_take_turns_on_sqlite() {
+    what_is_missing_is_told_and_applied_once(&Store::empty_sqlite().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_take_turns_on_postgres() {
+    if let Some(store) = Store::empty_postgres().await {
+        what_is_missing_is_told_and_applied_once(&store).await;
+    }
+}
+
+both! {
+    an_altered_migration_is_refused_and_locks_nobody_out,
+}
+
+async fn an_altered_migration_is_refused_and_locks_nobody_out(store: &Store) {
+    store.run("UPDATE _sqlx_migrations SET checksum = substr(checksum, 2)").await;
+    let mut nodes = JoinSet::new();
+    for _ in 0..3 {
+        let db = store.db.clone();
+        nodes.spawn(async move { db.migrate().await.is_err() });
+    }
+    assert_eq!(nodes.join_all().await, [true; 3]);
+}
