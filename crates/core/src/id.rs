@@ -84,13 +84,20 @@ macro_rules! own_ids {
 
 macro_rules! remote_ids {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
-        text_newtype! { $(#[$doc])* #[derive(serde::Deserialize)] $name }
+        text_newtype! { $(#[$doc])* $name }
 
         impl $name {
-            /// Wraps the platform's own id.
+            /// Wraps the platform's own id. U+0000, which not every database can store, becomes
+            /// U+FFFD, here and not later, so that the same id is always the same text.
             #[must_use]
             pub fn new(text: impl Into<String>) -> Self {
-                Self(text.into())
+                Self(text.into().replace('\0', "\u{FFFD}"))
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                String::deserialize(deserializer).map(Self::new)
             }
         }
     )+};
@@ -222,6 +229,16 @@ mod tests {
         let bad = ["", "123", "019B7447A117000000000000", "019b7447a11700000000000g"];
         assert!(bad.iter().all(|text| text.parse::<AccountId>() == Err(MalformedId)));
         assert!(serde_json::from_str::<AccountId>("\"xyz\"").is_err());
+    }
+
+    #[test]
+    fn a_platforms_id_is_kept_but_for_what_cannot_be_stored() {
+        for (text, kept) in [("aWdf=", "aWdf="), ("a\0b", "a\u{FFFD}b")] {
+            assert_eq!(RemoteMessage::new(text).as_str(), kept);
+            let json = serde_json::to_string(text).unwrap();
+            let read: RemoteMessage = serde_json::from_str(&json).unwrap();
+            assert_eq!(read, RemoteMessage::new(text));
+        }
     }
 
     #[test]

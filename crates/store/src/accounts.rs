@@ -7,6 +7,7 @@ use serde_json::Value;
 use sqlx::types::Json;
 
 use crate::sql::{push_among, sql};
+use crate::text::{json, text};
 use crate::{Result, Tx};
 
 /// An account.
@@ -123,16 +124,16 @@ pub async fn upsert(tx: &mut Tx, account: &Account) -> Result<AccountId> {
     .bind(&account.profile_id)
     .bind(&account.platform)
     .bind(&account.remote_id)
-    .bind(&account.app_scoped_id)
-    .bind(&account.username)
-    .bind(&account.display_name)
-    .bind(&account.picture)
-    .bind(&account.profile_url)
+    .bind(account.app_scoped_id.as_deref().map(text))
+    .bind(text(&account.username))
+    .bind(account.display_name.as_deref().map(text))
+    .bind(account.picture.as_deref().map(text))
+    .bind(account.profile_url.as_deref().map(text))
     .bind(account.followers)
-    .bind(&account.kind)
-    .bind(&account.metadata)
+    .bind(account.kind.as_deref().map(text))
+    .bind(json(&account.metadata)?)
     .bind(&account.oauth_app_id)
-    .bind(&account.scopes)
+    .bind(account.scopes.as_ref().map(json).transpose()?)
     .bind(&account.token)
     .bind(account.token_expires_at)
     .bind(account.token_issued_at)
@@ -200,7 +201,7 @@ pub async fn list(
             push_among!(query, "profile_id", profiles);
         }
         if let Some(platform) = filter.platform {
-            query.push(" AND platform = ").push_bind(platform);
+            query.push(" AND platform = ").push_bind(text(platform));
         }
         if let Some(state) = filter.state {
             query.push(" AND state = ").push_bind(state);
@@ -297,7 +298,7 @@ pub async fn update_unusable(
     .bind(owner)
     .bind(id)
     .bind(state)
-    .bind(reason)
+    .bind(text(reason))
     .bind(now)
     .execute(c)
     .await?

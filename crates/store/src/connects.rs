@@ -4,6 +4,7 @@ use posta_core::id::{AccountId, ConnectId, OauthAppId, ProfileId, WorkspaceId};
 use posta_core::time::Timestamp;
 
 use crate::sql::sql;
+use crate::text::text;
 use crate::{Result, Tx};
 
 /// A connect attempt.
@@ -45,10 +46,10 @@ pub async fn insert(tx: &mut Tx, connect: &Connect) -> Result<()> {
     .bind(&connect.profile_id)
     .bind(&connect.platform)
     .bind(&connect.oauth_app_id)
-    .bind(&connect.redirect_url)
+    .bind(connect.redirect_url.as_deref().map(text))
     .bind(&connect.reconnect_account_id)
-    .bind(&connect.expected_remote_id)
-    .bind(&connect.expected_username)
+    .bind(connect.expected_remote_id.as_deref().map(text))
+    .bind(connect.expected_username.as_deref().map(text))
     .bind(connect.expires_at)
     .execute(c)
     .await?

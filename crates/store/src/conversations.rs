@@ -8,6 +8,7 @@ use serde_json::Value;
 use sqlx::types::Json;
 
 use crate::sql::{push_among, sql};
+use crate::text::{json, text};
 use crate::{Result, Tx};
 
 /// A conversation.
@@ -114,12 +115,12 @@ pub async fn insert_or_get(tx: &mut Tx, new: &Conversation) -> Result<Conversati
     .bind(&new.account_id)
     .bind(&new.remote_id)
     .bind(&new.participant_id)
-    .bind(&new.participant_name)
-    .bind(&new.participant_username)
-    .bind(&new.participant_picture)
+    .bind(new.participant_name.as_deref().map(text))
+    .bind(new.participant_username.as_deref().map(text))
+    .bind(new.participant_picture.as_deref().map(text))
     .bind(new.status)
     .bind(new.unread_count)
-    .bind(&new.metadata)
+    .bind(new.metadata.as_ref().map(json).transpose()?)
     .bind(new.created_at)
     .bind(new.updated_at)
     .fetch_one(c)
@@ -136,11 +137,11 @@ pub async fn update_activity(tx: &mut Tx, conversation: &Conversation) -> Result
     .bind(&conversation.workspace_id)
     .bind(&conversation.id)
     .bind(conversation.status)
-    .bind(&conversation.last_message)
+    .bind(conversation.last_message.as_deref().map(text))
     .bind(conversation.last_message_at)
     .bind(conversation.window_opened_at)
     .bind(conversation.unread_count)
-    .bind(&conversation.metadata)
+    .bind(conversation.metadata.as_ref().map(json).transpose()?)
     .bind(conversation.updated_at)
     .execute(c)
     .await?
@@ -160,7 +161,7 @@ pub async fn find(
     ))
     .bind(owner)
     .bind(account)
-    .bind(either_id)
+    .bind(text(either_id))
     .fetch_optional(c)
     .await)
 }
@@ -191,7 +192,7 @@ pub async fn list(
             push_among!(query, "a.profile_id", profiles);
         }
         if let Some(platform) = filter.platform {
-            query.push(" AND a.platform = ").push_bind(platform);
+            query.push(" AND a.platform = ").push_bind(text(platform));
         }
         if let Some(account) = filter.account {
             query.push(" AND c.account_id = ").push_bind(account);
@@ -202,7 +203,7 @@ pub async fn list(
         if let Some(place) = filter.after {
             let comes_after = if filter.is_ascending { ">" } else { "<" };
             query.push(" AND (c.updated_at, c.id) ").push(comes_after).push(" (");
-            query.push_bind(place.at).push(", ").push_bind(&place.id).push(")");
+            query.push_bind(place.at).push(", ").push_bind(text(&place.id)).push(")");
         }
         let direction = if filter.is_ascending { "ASC" } else { "DESC" };
         query.push(" ORDER BY c.updated_at ").push(direction).push(", c.id ").push(direction);

@@ -5,6 +5,7 @@ use posta_core::secret::Sealed;
 use posta_core::time::Timestamp;
 
 use crate::sql::{claim, push_among, sql};
+use crate::text::text;
 use crate::{Result, Tx};
 
 /// A new delivery: one event for one endpoint.
@@ -252,11 +253,11 @@ pub async fn insert_attempt(tx: &mut Tx, attempt: &Attempt) -> Result<()> {
     .bind(&attempt.endpoint_id)
     .bind(&attempt.event_id)
     .bind(attempt.is_test)
-    .bind(&attempt.url)
+    .bind(text(&attempt.url))
     .bind(attempt.is_success)
     .bind(attempt.status_code)
-    .bind(&attempt.response_body)
-    .bind(&attempt.error)
+    .bind(attempt.response_body.as_deref().map(text))
+    .bind(attempt.error.as_deref().map(text))
     .bind(attempt.number)
     .bind(attempt.response_ms)
     .bind(attempt.created_at)
@@ -272,11 +273,11 @@ macro_rules! narrow {
             $query.push(" AND a.is_success = ").push_bind(is_success);
         }
         if let Some(kind) = $filter.event_kind {
-            $query.push(" AND e.kind = ").push_bind(kind);
+            $query.push(" AND e.kind = ").push_bind(text(kind));
         }
         push_among!($query, "a.endpoint_id", $filter.among);
         if let Some(event) = $filter.event {
-            $query.push(" AND a.event_id = ").push_bind(event);
+            $query.push(" AND a.event_id = ").push_bind(text(event));
         }
     };
 }

@@ -6,6 +6,7 @@ use posta_core::time::Timestamp;
 use sqlx::types::Json;
 
 use crate::sql::sql;
+use crate::text::{json, text};
 use crate::{Result, Tx};
 
 /// A webhook endpoint.
@@ -61,13 +62,13 @@ pub async fn insert(tx: &mut Tx, endpoint: &Endpoint) -> Result<()> {
     )
     .bind(&endpoint.id)
     .bind(&endpoint.workspace_id)
-    .bind(&endpoint.name)
-    .bind(&endpoint.url)
+    .bind(text(&endpoint.name))
+    .bind(text(&endpoint.url))
     .bind(&endpoint.secret)
-    .bind(&endpoint.events)
+    .bind(json(&endpoint.events)?)
     .bind(endpoint.is_active)
     .bind(&endpoint.custom_headers)
-    .bind(&endpoint.disabled_groups)
+    .bind(json(&endpoint.disabled_groups)?)
     .bind(&endpoint.profile_ids)
     .bind(&endpoint.account_ids)
     .bind(endpoint.created_at)
@@ -87,13 +88,13 @@ pub async fn update(tx: &mut Tx, endpoint: &Endpoint) -> Result<()> {
     )
     .bind(&endpoint.workspace_id)
     .bind(&endpoint.id)
-    .bind(&endpoint.name)
-    .bind(&endpoint.url)
+    .bind(text(&endpoint.name))
+    .bind(text(&endpoint.url))
     .bind(&endpoint.secret)
-    .bind(&endpoint.events)
+    .bind(json(&endpoint.events)?)
     .bind(endpoint.is_active)
     .bind(&endpoint.custom_headers)
-    .bind(&endpoint.disabled_groups)
+    .bind(json(&endpoint.disabled_groups)?)
     .bind(&endpoint.profile_ids)
     .bind(&endpoint.account_ids)
     .bind(endpoint.failure_count)

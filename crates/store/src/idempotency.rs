@@ -4,6 +4,7 @@ use posta_core::id::MessageId;
 use posta_core::time::Timestamp;
 
 use crate::sql::sql;
+use crate::text::text;
 use crate::{Result, Tx};
 
 /// Which request: the credential, the exact path and the client's key.
@@ -44,8 +45,8 @@ pub async fn insert(
          VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING"
     )
     .bind(which.credential)
-    .bind(which.path)
-    .bind(which.key)
+    .bind(text(which.path))
+    .bind(text(which.key))
     .bind(body_hash)
     .bind(now)
     .execute(c)
@@ -61,8 +62,8 @@ pub async fn find(tx: &mut Tx, which: Which<'_>) -> Result<Option<Known>> {
          WHERE credential = $1 AND path = $2 AND key = $3"
     )
     .bind(which.credential)
-    .bind(which.path)
-    .bind(which.key)
+    .bind(text(which.path))
+    .bind(text(which.key))
     .fetch_optional(c)
     .await)
 }
@@ -74,8 +75,8 @@ pub async fn update_message(tx: &mut Tx, which: Which<'_>, message: &MessageId) 
          WHERE credential = $1 AND path = $2 AND key = $3"
     )
     .bind(which.credential)
-    .bind(which.path)
-    .bind(which.key)
+    .bind(text(which.path))
+    .bind(text(which.key))
     .bind(message)
     .execute(c)
     .await?
@@ -90,10 +91,10 @@ pub async fn update_answer(tx: &mut Tx, which: Which<'_>, status: u16, answer: &
          WHERE credential = $1 AND path = $2 AND key = $3"
     )
     .bind(which.credential)
-    .bind(which.path)
-    .bind(which.key)
+    .bind(text(which.path))
+    .bind(text(which.key))
     .bind(i64::from(status))
-    .bind(answer)
+    .bind(text(answer))
     .execute(c)
     .await?
     .rows_affected());
@@ -106,8 +107,8 @@ pub async fn delete(tx: &mut Tx, which: Which<'_>) -> Result<()> {
         "DELETE FROM idempotency WHERE credential = $1 AND path = $2 AND key = $3"
     )
     .bind(which.credential)
-    .bind(which.path)
-    .bind(which.key)
+    .bind(text(which.path))
+    .bind(text(which.key))
     .execute(c)
     .await?
     .rows_affected());

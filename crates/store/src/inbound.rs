@@ -6,6 +6,7 @@ use posta_core::time::Timestamp;
 use sqlx::types::Json;
 
 use crate::sql::{claim, sql};
+use crate::text::text;
 use crate::{Result, Tx};
 
 /// A raw webhook.
@@ -97,7 +98,7 @@ pub async fn update_state(
     sql!(tx, |c| sqlx::query("UPDATE inbound SET state = $2, error = $3 WHERE id = $1")
         .bind(id)
         .bind(state)
-        .bind(error)
+        .bind(error.map(text))
         .execute(c)
         .await?
         .rows_affected());
@@ -114,7 +115,7 @@ pub async fn update_due(
     sql!(tx, |c| sqlx::query("UPDATE inbound SET due_at = $2, error = $3 WHERE id = $1")
         .bind(id)
         .bind(due_at)
-        .bind(error)
+        .bind(error.map(text))
         .execute(c)
         .await?
         .rows_affected());

@@ -5,6 +5,7 @@ use posta_core::time::Timestamp;
 use sqlx::types::Json;
 
 use crate::sql::sql;
+use crate::text::{json, text};
 use crate::{Result, Tx};
 
 /// An API key.
@@ -41,12 +42,12 @@ pub async fn insert(tx: &mut Tx, key: &Key) -> Result<()> {
     )
     .bind(&key.id)
     .bind(&key.workspace_id)
-    .bind(&key.name)
+    .bind(text(&key.name))
     .bind(&key.hash)
     .bind(&key.preview)
     .bind(&key.profile_ids)
     .bind(key.is_read_only)
-    .bind(&key.disabled_groups)
+    .bind(json(&key.disabled_groups)?)
     .bind(key.expires_at)
     .bind(key.created_at)
     .execute(c)

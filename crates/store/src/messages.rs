@@ -8,6 +8,7 @@ use sqlx::types::Json;
 
 use crate::conversations::Place;
 use crate::sql::sql;
+use crate::text::{json, text};
 use crate::{Result, Tx};
 
 /// A message.
@@ -95,12 +96,12 @@ pub async fn insert(tx: &mut Tx, message: &Message) -> Result<bool> {
     .bind(&message.remote_id)
     .bind(message.direction)
     .bind(message.status)
-    .bind(&message.text)
-    .bind(&message.attachments)
-    .bind(&message.sender_id)
+    .bind(message.text.as_deref().map(text))
+    .bind(json(&message.attachments)?)
+    .bind(text(&message.sender_id))
     .bind(&message.sent_via)
     .bind(&message.tag)
-    .bind(&message.metadata)
+    .bind(message.metadata.as_ref().map(json).transpose()?)
     .bind(message.is_read)
     .bind(message.sent_at)
     .bind(message.created_at)
@@ -158,7 +159,7 @@ pub async fn list(
         query.push_bind(conversation);
         if let Some(place) = after {
             query.push(" AND (sent_at, id) ").push(if is_ascending { ">" } else { "<" });
-            query.push(" (").push_bind(place.at).push(", ").push_bind(&place.id).push(")");
+            query.push(" (").push_bind(place.at).push(", ").push_bind(text(&place.id)).push(")");
         }
         let direction = if is_ascending { "ASC" } else { "DESC" };
         query.push(" ORDER BY sent_at ").push(direction).push(", id ").push(direction);
@@ -225,7 +226,7 @@ pub async fn update_unsent(
     )
     .bind(id)
     .bind(status)
-    .bind(Json(error))
+    .bind(json(error)?)
     .execute(c)
     .await?
     .rows_affected());
@@ -256,7 +257,7 @@ pub async fn find_unknown(
          ORDER BY id LIMIT 1"
     ))
     .bind(conversation)
-    .bind(text)
+    .bind(crate::text::text(text))
     .fetch_optional(c)
     .await)
 }

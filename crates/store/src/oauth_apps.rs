@@ -6,6 +6,7 @@ use posta_core::time::Timestamp;
 use sqlx::types::Json;
 
 use crate::sql::sql;
+use crate::text::{json, text};
 use crate::{Result, Tx};
 
 /// An app that a customer registered at a platform.
@@ -45,13 +46,13 @@ pub async fn insert(tx: &mut Tx, app: &OauthApp) -> Result<bool> {
     .bind(&app.id)
     .bind(&app.workspace_id)
     .bind(&app.platform)
-    .bind(&app.label)
-    .bind(&app.client_id)
+    .bind(text(&app.label))
+    .bind(text(&app.client_id))
     .bind(&app.client_secret)
-    .bind(&app.signing_app_id)
+    .bind(app.signing_app_id.as_deref().map(text))
     .bind(&app.signing_secret)
     .bind(&app.verify_token)
-    .bind(&app.scope_areas)
+    .bind(app.scope_areas.as_ref().map(json).transpose()?)
     .bind(app.created_at)
     .execute(c)
     .await?
@@ -68,11 +69,11 @@ pub async fn update(tx: &mut Tx, app: &OauthApp) -> Result<()> {
     )
     .bind(&app.workspace_id)
     .bind(&app.id)
-    .bind(&app.label)
+    .bind(text(&app.label))
     .bind(&app.client_secret)
-    .bind(&app.signing_app_id)
+    .bind(app.signing_app_id.as_deref().map(text))
     .bind(&app.signing_secret)
-    .bind(&app.scope_areas)
+    .bind(app.scope_areas.as_ref().map(json).transpose()?)
     .execute(c)
     .await?
     .rows_affected());
@@ -118,7 +119,7 @@ pub async fn list_for_platform(tx: &mut Tx, platform: &str) -> Result<Vec<OauthA
              signing_secret, verify_token, scope_areas, created_at
          FROM oauth_apps WHERE platform = $1 ORDER BY id"
     )
-    .bind(platform)
+    .bind(text(platform))
     .fetch_all(c)
     .await)
 }

@@ -4,6 +4,7 @@ use posta_core::id::{ProfileId, WorkspaceId};
 use posta_core::time::Timestamp;
 
 use crate::sql::sql;
+use crate::text::text;
 use crate::{Result, Tx};
 
 /// A profile.
@@ -46,10 +47,10 @@ macro_rules! narrow {
             crate::sql::push_among!($query, "id", ids);
         }
         if let Some(name) = $filter.name {
-            $query.push(" AND name = ").push_bind(name);
+            $query.push(" AND name = ").push_bind(text(name));
         }
         if let Some(external_id) = $filter.external_id {
-            $query.push(" AND external_id = ").push_bind(external_id);
+            $query.push(" AND external_id = ").push_bind(text(external_id));
         }
     };
 }
@@ -64,11 +65,11 @@ pub async fn insert(tx: &mut Tx, profile: &Profile) -> Result<bool> {
     )
     .bind(&profile.id)
     .bind(&profile.workspace_id)
-    .bind(&profile.name)
-    .bind(&profile.description)
-    .bind(&profile.color)
-    .bind(&profile.timezone)
-    .bind(&profile.external_id)
+    .bind(text(&profile.name))
+    .bind(text(&profile.description))
+    .bind(text(&profile.color))
+    .bind(profile.timezone.as_deref().map(text))
+    .bind(profile.external_id.as_deref().map(text))
     .bind(profile.is_default)
     .bind(profile.created_at)
     .execute(c)
@@ -88,11 +89,11 @@ pub async fn update(tx: &mut Tx, profile: &Profile) -> Result<bool> {
     )
     .bind(&profile.workspace_id)
     .bind(&profile.id)
-    .bind(&profile.name)
-    .bind(&profile.description)
-    .bind(&profile.color)
-    .bind(&profile.timezone)
-    .bind(&profile.external_id)
+    .bind(text(&profile.name))
+    .bind(text(&profile.description))
+    .bind(text(&profile.color))
+    .bind(profile.timezone.as_deref().map(text))
+    .bind(profile.external_id.as_deref().map(text))
     .bind(profile.is_default)
     .execute(c)
     .await

@@ -4,6 +4,7 @@ use posta_core::id::WorkspaceId;
 use posta_core::time::Timestamp;
 
 use crate::sql::sql;
+use crate::text::text;
 use crate::{Result, Tx};
 
 /// A workspace.
@@ -24,7 +25,7 @@ pub async fn insert(tx: &mut Tx, workspace: &Workspace) -> Result<bool> {
          ON CONFLICT DO NOTHING"
     )
     .bind(&workspace.id)
-    .bind(&workspace.name)
+    .bind(text(&workspace.name))
     .bind(workspace.created_at)
     .execute(c)
     .await?
@@ -35,7 +36,7 @@ pub async fn insert(tx: &mut Tx, workspace: &Workspace) -> Result<bool> {
 /// Finds a workspace by name.
 pub async fn find_by_name(tx: &mut Tx, name: &str) -> Result<Option<Workspace>> {
     sql!(tx, |c| sqlx::query_as("SELECT id, name, created_at FROM workspaces WHERE name = $1")
-        .bind(name)
+        .bind(text(name))
         .fetch_optional(c)
         .await)
 }

@@ -21,4 +21,5 @@ mod migrations;
 mod oauth_apps;
 mod profiles;
 mod sql;
+mod text;
 mod workspaces;
