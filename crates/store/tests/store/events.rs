@@ -1,10 +1,9 @@
 //! The event log.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use posta_core::id::WorkspaceId;
 use posta_store::events::{self, Event};
 use posta_store::{Db, Tx};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::support::{Store, at, both};
@@ -69,40 +68,38 @@ async fn places_become_visible_in_order_and_without_holes(store: &Store) {
     const WRITERS: usize = 6;
     const EACH: usize = 20;
     let owner = store.workspace("acme").await;
+    let looks = watch::Sender::new(());
     let mut writers = JoinSet::new();
     for _ in 0..WRITERS {
-        let db = store.db.clone();
+        let (db, mut looks) = (store.db.clone(), looks.subscribe());
         let events: Vec<_> = (0..EACH).map(|_| new(store, &owner)).collect();
         writers.spawn(async move {
             for pair in events.chunks(2) {
                 let mut tx = db.write().await.unwrap();
                 for event in pair {
                     events::insert(&mut tx, event).await.unwrap();
-                    tokio::task::yield_now().await;
                 }
                 tx.commit().await.unwrap();
+                // So that somebody looks between the commits, however fast they are.
+                looks.changed().await.unwrap();
             }
         });
     }
-    let (looks, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let reading = async {
-        let mut seen = Vec::new();
-        while done.load(Ordering::SeqCst) == 0 || seen.len() < WRITERS * EACH {
-            let is_last = done.load(Ordering::SeqCst) == 1;
-            seen = places(&store.db).await;
-            looks.fetch_add(1, Ordering::SeqCst);
-            // What is visible is always 1..n: nobody who read up to n has missed anything.
-            let expected: Vec<i64> = (1..).take(seen.len()).collect();
-            assert_eq!(seen, expected);
-            assert!(!is_last || seen.len() == WRITERS * EACH);
+    loop {
+        let is_last = writers.is_empty();
+        let seen = places(&store.db).await;
+        // What is visible is always 1..n: nobody who read up to n has missed anything.
+        let expected: Vec<i64> = (1..).take(seen.len()).collect();
+        assert_eq!(seen, expected);
+        if is_last {
+            assert_eq!(seen.len(), WRITERS * EACH);
+            return;
         }
-    };
-    let writing = async {
-        writers.join_all().await;
-        done.store(1, Ordering::SeqCst);
-    };
-    tokio::join!(reading, writing);
-    assert!(looks.load(Ordering::SeqCst) > 2);
+        looks.send_replace(());
+        while let Some(done) = writers.try_join_next() {
+            done.unwrap();
+        }
+    }
 }
 
 async fn places(db: &Db) -> Vec<i64> {

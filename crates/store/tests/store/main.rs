@@ -19,6 +19,7 @@ mod keys;
 mod messages;
 mod migrations;
 mod oauth_apps;
+mod parity;
 mod profiles;
 mod sql;
 mod text;

@@ -57,17 +57,15 @@ impl Database {
 }
 
 impl Drop for Database {
-    // A thread of its own, because a test that panics has no runtime left to wait on.
     fn drop(&mut self) {
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                tokio::runtime::Builder::new_current_thread()
-                    .enable_all()
-                    .build()
-                    .expect("a runtime can be made")
-                    .block_on(self.run("DROP DATABASE", "WITH (FORCE)"));
-            });
-        });
+        let drop_it = || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let runtime = runtime.expect("a runtime can be made");
+            runtime.block_on(self.run("DROP DATABASE", "WITH (FORCE)"));
+        };
+        // A thread of its own, because a test that fails has no runtime left to wait on; and what
+        // goes wrong in it must not hide why the test failed.
+        std::thread::scope(|scope| scope.spawn(drop_it).join().ok());
     }
 }
 
