@@ -172,11 +172,12 @@ pub async fn claim(
 ) -> Result<Vec<Claimed>> {
     let ids: Vec<DeliveryId> = claim!(
         tx,
-        "UPDATE deliveries SET attempts = attempts + 1, due_at = $2 WHERE id IN (
+        "WITH due AS MATERIALIZED (
              SELECT d.id FROM deliveries d WHERE d.state = 'pending' AND d.due_at <= $1
                  AND EXISTS (SELECT 1 FROM endpoints p WHERE p.id = d.endpoint_id AND p.is_active)
              ORDER BY d.due_at, d.id LIMIT $3",
-        ") RETURNING id",
+        ") UPDATE deliveries SET attempts = attempts + 1, due_at = $2
+         WHERE id IN (SELECT id FROM due) RETURNING id",
         |text, c| sqlx::query_scalar(text).bind(now).bind(until).bind(limit).fetch_all(c).await
     )?;
     if ids.is_empty() {

@@ -78,10 +78,12 @@ pub async fn claim(
 ) -> Result<Vec<Inbound>> {
     let mut rows: Vec<Inbound> = claim!(
         tx,
-        "UPDATE inbound SET attempts = attempts + 1, due_at = $2 WHERE id IN (
+        "WITH due AS MATERIALIZED (
              SELECT id FROM inbound WHERE state = 'pending' AND due_at <= $1
              ORDER BY due_at, id LIMIT $3",
-        ") RETURNING id, platform, verified_by, body, attempts, received_at",
+        ") UPDATE inbound SET attempts = attempts + 1, due_at = $2
+         WHERE id IN (SELECT id FROM due)
+         RETURNING id, platform, verified_by, body, attempts, received_at",
         |text, c| sqlx::query_as(text).bind(now).bind(until).bind(limit).fetch_all(c).await
     )?;
     rows.sort_by(|a, b| a.id.cmp(&b.id));

@@ -54,12 +54,14 @@ pub async fn insert(tx: &mut Tx, job: &Job) -> Result<()> {
 pub async fn claim(tx: &mut Tx, now: Timestamp, until: Timestamp, limit: i64) -> Result<Vec<Job>> {
     claim!(
         tx,
-        "UPDATE jobs SET attempts = attempts + 1, due_at = $2 WHERE id IN (
+        "WITH due AS MATERIALIZED (
              SELECT j.id FROM jobs j WHERE j.due_at <= $1
                  AND NOT EXISTS (SELECT 1 FROM jobs e WHERE e.lane = j.lane
                      AND (e.attempts = 0, e.id) < (j.attempts = 0, j.id))
              ORDER BY j.due_at, j.id LIMIT $3",
-        ") RETURNING id, kind, lane, workspace_id, subject, attempts, due_at, created_at",
+        ") UPDATE jobs SET attempts = attempts + 1, due_at = $2
+         WHERE id IN (SELECT id FROM due)
+         RETURNING id, kind, lane, workspace_id, subject, attempts, due_at, created_at",
         |text, c| sqlx::query_as(text).bind(now).bind(until).bind(limit).fetch_all(c).await
     )
 }

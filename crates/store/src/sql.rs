@@ -227,7 +227,8 @@ impl Tx {
 }
 
 /// Runs a claim: a query around a selection of rows, which Postgres locks so that two nodes never
-/// take the same one, and which SQLite need not lock, having one writer.
+/// take the same one, and which SQLite need not lock, having one writer. The selection must be
+/// `MATERIALIZED`: Postgres may run an ordinary one several times, and take other rows each time.
 macro_rules! claim {
     ($tx:expr, $before:literal, $after:literal, |$text:ident, $c:ident| $query:expr) => {
         match $tx {

@@ -14,6 +14,7 @@ both! {
     a_body_is_kept_byte_for_byte,
     thousands_come_in_at_once,
     no_webhook_is_taken_twice,
+    a_limit_is_kept_whatever_the_plan,
     a_lease_that_ran_out_is_taken_again,
     only_what_is_due_and_pending_is_taken_oldest_first,
     states_are_counted_per_platform,
@@ -88,6 +89,13 @@ async fn no_webhook_is_taken_twice(store: &Store) {
     let taken: Vec<_> = workers.join_all().await.into_iter().flatten().collect();
     assert_eq!(taken.len(), 120);
     assert_eq!(taken.iter().collect::<BTreeSet<_>>().len(), 120);
+}
+
+async fn a_limit_is_kept_whatever_the_plan(store: &Store) {
+    let rows: Vec<_> = (0..20).map(|_| new(store, b"{}", at(0))).collect();
+    insert(store, &rows).await;
+    let db = store.planning_badly().await;
+    assert_eq!(claim(&db, 0, 3).await.len(), 3);
 }
 
 async fn a_lease_that_ran_out_is_taken_again(store: &Store) {

@@ -1,7 +1,9 @@
 //! Jobs and their lanes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
 
+use posta_core::id::JobId;
 use posta_store::Db;
 use posta_store::jobs::{self, Job};
 use tokio::task::JoinSet;
@@ -129,7 +131,7 @@ async fn a_limit_is_kept(store: &Store) {
     for lane in 0..9 {
         insert(store, &lane.to_string(), 9 - lane).await;
     }
-    let first = claim(&store.db, 20, 4).await;
+    let first = claim(&store.planning_badly().await, 20, 4).await;
     let mut lanes: Vec<_> = first.into_iter().map(|job| job.lane).collect();
     lanes.sort();
     assert_eq!(lanes, ["5", "6", "7", "8"]);
@@ -143,28 +145,33 @@ async fn many_workers_never_share_a_lane(store: &Store) {
     for number in 0..LANES * EACH {
         insert(store, &(number % LANES).to_string(), 0).await;
     }
+    let busy: Arc<Mutex<BTreeSet<String>>> = Arc::default();
+    let begun: Arc<Mutex<BTreeMap<String, Vec<JobId>>>> = Arc::default();
     let mut workers = JoinSet::new();
     for _ in 0..6 {
-        let db = store.db.clone();
+        let (db, busy, begun) = (store.db.clone(), busy.clone(), begun.clone());
         workers.spawn(async move {
-            let mut done = Vec::new();
             let mut idle = 0;
             while idle < 40 {
                 let taken = claim(&db, 0, 2).await;
                 idle = if taken.is_empty() { idle + 1 } else { 0 };
-                for job in taken {
-                    assert_eq!(job.attempts, 1);
-                    done.push((job.lane.clone(), job.id.clone()));
-                    finish(&db, &job).await;
+                for job in &taken {
+                    assert!(busy.lock().unwrap().insert(job.lane.clone()));
+                    let mut begun = begun.lock().unwrap();
+                    begun.entry(job.lane.clone()).or_default().push(job.id.clone());
+                }
+                for job in &taken {
+                    assert!(busy.lock().unwrap().remove(&job.lane));
+                    finish(&db, job).await;
                 }
             }
-            done
         });
     }
-    let done: Vec<_> = workers.join_all().await.into_iter().flatten().collect();
-    let mut per_lane: BTreeMap<_, usize> = BTreeMap::new();
-    for (lane, _) in &done {
-        *per_lane.entry(lane).or_default() += 1;
+    workers.join_all().await;
+    let begun = begun.lock().unwrap();
+    assert_eq!(begun.len(), LANES);
+    for jobs in begun.values() {
+        assert_eq!(jobs.len(), EACH);
+        assert!(jobs.is_sorted_by(|a, b| a < b));
     }
-    assert_eq!(per_lane.into_values().collect::<Vec<_>>(), [EACH; LANES]);
 }

@@ -20,6 +20,7 @@ mod messages;
 mod migrations;
 mod oauth_apps;
 mod parity;
+mod plans;
 mod profiles;
 mod sql;
 mod text;

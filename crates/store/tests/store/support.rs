@@ -19,6 +19,7 @@ use serde_json::json;
 use sqlx::AssertSqlSafe;
 use tempfile::TempDir;
 
+use crate::plans;
 use crate::postgres::Database;
 
 /// Makes two tests of each function it names, one per database.
@@ -74,6 +75,7 @@ impl Store {
 
     /// Makes an SQLite file without tables.
     pub(crate) async fn empty_sqlite() -> Self {
+        plans::catch();
         let folder = tempfile::tempdir().unwrap();
         let which = Open::Sqlite(folder.path().join("posta.db"));
         Self::open(which, Some(folder), None).await
@@ -81,6 +83,7 @@ impl Store {
 
     /// Makes a Postgres database without tables, where there is a server.
     pub(crate) async fn empty_postgres() -> Option<Self> {
+        plans::catch();
         let database = Database::create().await?;
         let which = Open::Postgres(database.url());
         Some(Self::open(which, None, Some(database)).await)
@@ -150,6 +153,19 @@ impl Store {
             }
         }
         panic!("nobody waits");
+    }
+
+    /// Connects once more, to a Postgres that joins only by running one side for each row of the
+    /// other, as it may do anywhere when it thinks that there are few rows.
+    pub(crate) async fn planning_badly(&self) -> Db {
+        let Open::Postgres(url) = &self.which else {
+            return self.db.clone();
+        };
+        let ways = ["seqscan", "hashjoin", "mergejoin", "hashagg", "sort", "material"];
+        let without = ways.map(|way| format!("-c%20enable_{way}=off%20")).concat();
+        let mark = if url.contains('?') { '&' } else { '?' };
+        let url = format!("{url}{mark}options={without}");
+        Db::open(&Open::Postgres(url)).await.unwrap()
     }
 
     pub(crate) async fn workspace(&self, name: &str) -> WorkspaceId {

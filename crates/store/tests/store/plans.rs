@@ -1,0 +1,167 @@
+//! Query plans: what runs often, and what grows, is found by an index on both databases.
+//!
+//! The statements are those that the store really runs: they are caught from sqlx's own log.
+
+use std::fmt::Debug;
+use std::sync::{Mutex, Once};
+
+use posta_store::conversations::{self, Filter, Place};
+use posta_store::{Open, Tx, deliveries, inbound, jobs, messages};
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
+
+use crate::support::{Store, at, both, sql};
+
+both! {
+    the_claims_use_an_index,
+    lists_of_conversations_use_an_index,
+    lists_of_messages_use_an_index,
+}
+
+static CAUGHT: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+struct Catcher;
+
+impl Subscriber for Catcher {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target() == "sqlx::query"
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        event.record(&mut Statement);
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+struct Statement;
+
+impl Visit for Statement {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == "db.statement" {
+            let words: Vec<_> = value.split_whitespace().collect();
+            CAUGHT.lock().unwrap().push(words.join(" "));
+        }
+    }
+
+    fn record_debug(&mut self, _: &Field, _: &dyn Debug) {}
+}
+
+/// Begins to catch statements, before the first one is run, as sqlx asks only once who listens.
+pub(crate) fn catch() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| tracing::subscriber::set_global_default(Catcher).unwrap());
+}
+
+/// Finds the caught statement in which these words occur.
+fn caught(store: &Store, words: &str) -> String {
+    let is_postgres = matches!(store.which, Open::Postgres(_));
+    let is_it = |text: &&String| {
+        // Claims are the statements that differ between the databases.
+        let is_ours = !text.starts_with("WITH") || is_postgres == text.contains("SKIP LOCKED");
+        let is_plain = text.starts_with("SELECT") || text.starts_with("WITH");
+        text.contains(words) && is_ours && is_plain
+    };
+    let caught = CAUGHT.lock().unwrap().clone();
+    let found = caught.iter().find(is_it).cloned();
+    found.unwrap_or_else(|| panic!("{words} was not run"))
+}
+
+async fn plan(store: &Store, statement: &str) -> String {
+    let steps: Vec<String> = match &mut store.write().await {
+        Tx::Sqlite(tx) => {
+            let explain = format!("EXPLAIN QUERY PLAN {statement}");
+            let steps = sqlx::query_as(sql(&explain)).fetch_all(&mut **tx).await;
+            let steps: Vec<(i64, i64, i64, String)> = steps.unwrap();
+            steps.into_iter().map(|step| step.3).collect()
+        }
+        Tx::Postgres(tx) => {
+            // Without rows every index looks dear; this asks only whether one can be used.
+            let prepare = format!(
+                "SET LOCAL enable_seqscan = off;
+                 SET LOCAL plan_cache_mode = force_generic_plan;
+                 PREPARE caught AS {statement}"
+            );
+            let prepared = sqlx::raw_sql(sql(&prepare)).execute(&mut **tx).await;
+            prepared.unwrap();
+            let is_used = |number: &usize| statement.contains(&format!("${number}"));
+            let values = vec!["NULL"; (1..9).filter(is_used).count()].join(", ");
+            let explain = format!("EXPLAIN EXECUTE caught({values})");
+            let steps = sqlx::query_scalar(sql(&explain)).fetch_all(&mut **tx).await;
+            let done = sqlx::raw_sql("DEALLOCATE caught").execute(&mut **tx).await;
+            done.unwrap();
+            steps.unwrap()
+        }
+    };
+    steps.join("\n")
+}
+
+async fn assert_uses(store: &Store, words: &str, index: &str) {
+    let plan = plan(store, &caught(store, words)).await;
+    assert!(plan.contains(index), "{words}: {index} is not in\n{plan}");
+}
+
+async fn the_claims_use_an_index(store: &Store) {
+    let mut tx = store.write().await;
+    inbound::claim(&mut tx, at(0), at(1), 1).await.unwrap();
+    deliveries::claim(&mut tx, at(0), at(1), 1).await.unwrap();
+    jobs::claim(&mut tx, at(0), at(1), 1).await.unwrap();
+    drop(tx);
+    for (table, index) in [
+        ("inbound", "inbound_pending"),
+        ("deliveries", "deliveries_pending"),
+        ("jobs", "jobs_due"),
+        ("jobs", "jobs_by_lane"),
+    ] {
+        assert_uses(store, &format!("UPDATE {table} SET attempts"), index).await;
+    }
+}
+
+async fn lists_of_conversations_use_an_index(store: &Store) {
+    let account = store.account().await;
+    let place = Place { at: at(0), id: String::new() };
+    let mut tx = store.read().await;
+    for (account, after) in [
+        (None, None),
+        (None, Some(&place)),
+        (Some(&account.id), None),
+        (Some(&account.id), Some(&place)),
+    ] {
+        let filter = Filter { account, after, ..Filter::default() };
+        conversations::list(&mut tx, &store.id(), &filter, 1).await.unwrap();
+    }
+    drop(tx);
+    for (words, index) in [
+        ("c.workspace_id = $1 ORDER BY c.updated_at DESC", "conversations_by_update"),
+        ("c.workspace_id = $1 AND (c.updated_at, c.id) <", "conversations_by_update"),
+        ("c.account_id = $2 ORDER BY c.updated_at DESC", "conversations_by_account"),
+        ("c.account_id = $2 AND (c.updated_at, c.id) <", "conversations_by_account"),
+    ] {
+        assert_uses(store, words, index).await;
+    }
+}
+
+async fn lists_of_messages_use_an_index(store: &Store) {
+    let place = Place { at: at(0), id: String::new() };
+    let mut tx = store.read().await;
+    for after in [None, Some(&place)] {
+        messages::list(&mut tx, &store.id(), true, after, 1).await.unwrap();
+    }
+    drop(tx);
+    for words in
+        ["conversation_id = $1 ORDER BY sent_at ASC", "conversation_id = $1 AND (sent_at, id) >"]
+    {
+        assert_uses(store, words, "messages_by_conversation").await;
+    }
+}
