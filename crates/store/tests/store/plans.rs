@@ -51,7 +51,12 @@ impl Visit for Statement {
     fn record_str(&mut self, field: &Field, value: &str) {
         if field.name() == "db.statement" {
             let words: Vec<_> = value.split_whitespace().collect();
-            CAUGHT.lock().unwrap().push(words.join(" "));
+            let mut text = words.join(" ");
+            // What a query builder binds has no number on SQLite.
+            for number in 1..=text.matches('?').count() {
+                text = text.replacen('?', &format!("${number}"), 1);
+            }
+            CAUGHT.lock().unwrap().push(text);
         }
     }
 
