@@ -18,6 +18,8 @@ both! {
     a_lease_that_ran_out_is_taken_again,
     only_what_is_due_and_pending_is_taken_oldest_first,
     states_are_counted_per_platform,
+    unrouted_webhooks_of_a_platform_come_back,
+    webhooks_that_wait_for_a_reason_are_waked,
 }
 
 fn new(store: &Store, body: &[u8], received_at: Timestamp) -> Inbound {
@@ -142,4 +144,37 @@ async fn states_are_counted_per_platform(store: &Store) {
         assert_eq!(inbound::count(&mut tx, "instagram", state).await.unwrap(), 1);
     }
     assert_eq!(inbound::count(&mut tx, "telegram", State::Done).await.unwrap(), 0);
+}
+
+async fn unrouted_webhooks_of_a_platform_come_back(store: &Store) {
+    let rows = [10, 20, 20, 20].map(|time| new(store, b"{}", at(time)));
+    let other = Inbound { platform: "telegram".into(), ..new(store, b"{}", at(20)) };
+    insert(store, &rows).await;
+    insert(store, std::slice::from_ref(&other)).await;
+    let mut tx = store.write().await;
+    for row in rows.iter().chain([&other]) {
+        let state = if row.id == rows[3].id { State::Done } else { State::Unrouted };
+        inbound::update_state(&mut tx, &row.id, state, None).await.unwrap();
+    }
+    let back = inbound::update_unrouted(&mut tx, "instagram", at(20), at(100)).await;
+    assert_eq!(back.unwrap(), 2);
+    tx.commit().await.unwrap();
+    assert!(claim(&store.db, 99, 9).await.is_empty());
+    assert_eq!(ids(&claim(&store.db, 100, 9).await), [&rows[1].id, &rows[2].id]);
+}
+
+async fn webhooks_that_wait_for_a_reason_are_waked(store: &Store) {
+    let rows = [0, 1, 2, 3].map(|time| new(store, b"{}", at(time)));
+    insert(store, &rows).await;
+    let mut tx = store.write().await;
+    assert!(!inbound::is_any_waiting(&mut tx, "early").await.unwrap());
+    for (row, reason) in rows.iter().zip(["early", "busy", "early", "early"]) {
+        inbound::update_due(&mut tx, &row.id, at(500), Some(reason)).await.unwrap();
+    }
+    inbound::update_state(&mut tx, &rows[3].id, State::Done, Some("early")).await.unwrap();
+    assert!(inbound::is_any_waiting(&mut tx, "early").await.unwrap());
+    assert_eq!(inbound::update_due_now(&mut tx, "early", at(9)).await.unwrap(), 2);
+    assert_eq!(inbound::update_due_now(&mut tx, "early", at(9)).await.unwrap(), 0);
+    tx.commit().await.unwrap();
+    assert_eq!(ids(&claim(&store.db, 9, 9).await), [&rows[0].id, &rows[2].id]);
 }

@@ -44,7 +44,9 @@ async fn a_reader_cannot_write(store: &Store) {
 }
 
 async fn a_closed_database_answers_nobody(store: &Store) {
+    store.db.ping().await.unwrap();
     store.db.close().await;
+    assert!(store.db.ping().await.is_err());
     assert!(store.db.read().await.is_err());
     assert!(store.db.write().await.is_err());
     let again = Db::open(&store.which).await.unwrap();

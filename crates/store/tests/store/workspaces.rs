@@ -1,11 +1,14 @@
 //! Workspaces.
 
+use std::sync::Mutex;
+
 use posta_store::workspaces::{self, Workspace};
 
 use crate::support::{Store, at, both};
 
 both! {
     a_name_is_taken_once,
+    a_lock_holds_others_back_until_the_transaction_ends,
 }
 
 async fn a_name_is_taken_once(store: &Store) {
@@ -21,4 +24,23 @@ async fn a_name_is_taken_once(store: &Store) {
     assert_eq!(workspaces::get(&mut tx, &id).await.unwrap().name, "acme");
     assert!(workspaces::find_by_name(&mut tx, "Acme").await.unwrap().is_none());
     assert!(workspaces::get(&mut tx, &again.id).await.is_err());
+}
+
+async fn a_lock_holds_others_back_until_the_transaction_ends(store: &Store) {
+    let id = store.workspace("acme").await;
+    let mut first = store.write().await;
+    workspaces::lock(&mut first, &id).await.unwrap();
+    let order = Mutex::new(Vec::new());
+    let second = async {
+        let mut tx = store.write().await;
+        workspaces::lock(&mut tx, &id).await.unwrap();
+        order.lock().unwrap().push("second");
+    };
+    tokio::join!(second, async {
+        store.until_somebody_waits().await;
+        order.lock().unwrap().push("first");
+        first.commit().await.unwrap();
+    });
+    assert_eq!(*order.lock().unwrap(), ["first", "second"]);
+    assert_eq!(store.number("SELECT event_seq FROM workspaces").await, 0);
 }
