@@ -41,7 +41,7 @@ impl std::fmt::Debug for Secret {
 }
 
 /// A secret encrypted for storage, readable only with the key ring that made it.
-#[derive(Clone, PartialEq, Eq, sqlx::Type)]
+#[derive(Clone, PartialEq, Eq, Hash, sqlx::Type)]
 #[sqlx(transparent)]
 pub struct Sealed(String);
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use posta_core::chance::Chance;
 use posta_core::failure::{Code, ConnectorError, Retry};
-use posta_core::id::{AccountId, Ids};
-use posta_core::secret::{KeyRing, Secret};
+use posta_core::id::Ids;
+use posta_core::secret::{KeyRing, Sealed, Secret};
 use posta_core::time::Clock;
 use posta_platforms::contract::Platform;
 use posta_platforms::cx::Site;
@@ -22,7 +22,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::Config;
 use crate::flows::ingest::Ingest;
 use crate::flows::limits::RateLimiter;
-use crate::flows::send::Waiters;
+use crate::flows::outcome::Waiters;
 use crate::flows::signers::Signers;
 
 /// A handle on the running server; clones share it.
@@ -71,11 +71,9 @@ pub struct Parts {
     pub tasks: TaskTracker,
     /// Told when it is time to stop.
     pub stop: CancellationToken,
-    tokens: moka::sync::Cache<TokenKey, Secret>,
+    // A token is sealed anew whenever it is stored, so the sealed form names the plain one.
+    tokens: moka::sync::Cache<Sealed, Secret>,
 }
-
-/// An account's token is replaced, never changed, so the sealed text names its plain one.
-type TokenKey = (AccountId, String);
 
 /// How many decrypted tokens are held, and how long after their last use.
 const TOKENS: u64 = 10_000;
@@ -179,8 +177,7 @@ impl App {
             let message = format!("the account {} is disconnected", account.username);
             return Err(ConnectorError::new(Code::AccountDisconnected, Retry::Auth, message));
         };
-        let key = (account.id.clone(), format!("{:?}", account.token_issued_at));
-        if let Some(token) = self.tokens.get(&key) {
+        if let Some(token) = self.tokens.get(sealed) {
             return Ok(token);
         }
         let owner = token_owner(account);
@@ -188,7 +185,7 @@ impl App {
             let message = format!("the token of {} cannot be opened: {error}", account.username);
             ConnectorError::new(Code::ApiError, Retry::Permanent, message)
         })?;
-        self.tokens.insert(key, token.clone());
+        self.tokens.insert(sealed.clone(), token.clone());
         Ok(token)
     }
 }

@@ -20,6 +20,7 @@ use super::error::{ApiError, ErrorBody, Result};
 use super::extract::{Body, Segment};
 use super::idempotency::{self, IdempotencyKey};
 use crate::app::App;
+use crate::flows::outcome;
 use crate::flows::send::{self as flow, Request};
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -123,7 +124,7 @@ pub(crate) async fn send(
         .map_err(|error| refused(ApiError::from(error), &account))?;
     tx.commit().await?;
     app.wake.send.notify_one();
-    let message = flow::settled(&app, caller.workspace(), &message).await?;
+    let message = outcome::settled(&app, caller.workspace(), &message).await?;
     if message.status == Status::Failed
         && let Some(which) = which
     {

@@ -11,6 +11,8 @@ pub mod ingest;
 pub mod keys;
 pub mod limits;
 pub mod line;
+mod metadata;
+pub mod outcome;
 pub mod receive;
 pub mod send;
 pub mod signers;

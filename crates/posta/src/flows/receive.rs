@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use posta_core::event::{self, AttachmentKind, Direction, Event, ThreadMessage, What};
+use posta_core::event::{self, Direction, Event, ThreadMessage, What};
 use posta_core::id::{RemoteMessage, RemotePerson, RemoteThread};
 use posta_core::time::Timestamp;
 use posta_store::accounts::{self, Account};
@@ -10,12 +10,12 @@ use posta_store::conversations::{self, Conversation};
 use posta_store::inbound::{self, Inbound, State};
 use posta_store::messages::{self, Message};
 use posta_store::{Json, Tx, workspaces};
-use serde_json::{Map, Value, json};
 
 use super::announce::announce;
 use super::events::{
     ConversationBlock, InboxAccount, Payload, message_block, started_conversation,
 };
+use super::metadata::{click, metadata};
 use crate::app::App;
 
 /// What became of one event.
@@ -349,53 +349,4 @@ pub(super) fn message_payload(
         account: InboxAccount::from(account),
         metadata: message.metadata.as_ref().map(|json| json.0.clone()),
     }
-}
-
-/// What belongs to a message besides text and attachments, in the words of the unified API.
-fn metadata(message: &event::Message, is_standby: bool) -> Option<Value> {
-    let mut map = Map::new();
-    let mut put = |key: &str, value: Option<Value>| {
-        if let Some(value) = value {
-            map.insert(key.to_owned(), value);
-        }
-    };
-    put("quickReplyPayload", message.quick_reply.clone().map(Value::from));
-    if let Some(postback) = &message.postback {
-        put("postbackPayload", postback.payload.clone().map(Value::from));
-        put("postbackTitle", postback.title.clone().map(Value::from));
-    }
-    let story = message.story_reply.as_ref();
-    put("storyReply", story.map(|story| json!({"storyId": story.id, "storyUrl": story.url})));
-    let mentions = message.attachments.iter().any(|one| {
-        one.kind == AttachmentKind::Share && one.original.as_deref() == Some("story_mention")
-    });
-    put("isStoryMention", mentions.then_some(Value::Bool(true)));
-    put("quotedMessageId", message.reply_to.as_ref().map(|id| Value::from(id.as_str())));
-    put(
-        "referral",
-        message.referral.as_ref().map(|one| {
-            json!({
-                "ref": one.reference, "source": one.source, "type": one.kind, "ad_id": one.ad_id,
-                "ads_context_data": one.details,
-            })
-        }),
-    );
-    put("noRenderableContent", message.is_unsupported.then_some(Value::Bool(true)));
-    put("standby", is_standby.then_some(Value::Bool(true)));
-    (!map.is_empty()).then_some(Value::Object(map))
-}
-
-/// The click that brought a person here, as conversations show it.
-fn click(referral: &event::Referral, at: Timestamp) -> Value {
-    let detail = |name: &str| referral.details.get(name).cloned().unwrap_or(Value::Null);
-    json!({
-        "meta_ad_id": referral.ad_id,
-        "meta_ad_source": referral.source,
-        "meta_ad_type": referral.kind,
-        "meta_ad_ref": referral.reference,
-        "meta_ad_title": detail("ad_title"),
-        "meta_ad_photo_url": detail("photo_url"),
-        "meta_ad_video_url": detail("video_url"),
-        "meta_ad_captured_at": at,
-    })
 }

@@ -1,0 +1,12 @@
+//! Stories over a real server and a real sandbox on loopback, each told on both databases.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod api;
+mod connect;
+mod deliver;
+mod inbound;
+mod messages;
+mod restart;
+mod scope;
+mod send;
+mod support;

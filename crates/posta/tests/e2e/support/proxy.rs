@@ -1,0 +1,137 @@
+//! What stands between Posta and the platform: passes everything on, except a message or two that a
+//! story wants to go wrong.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use url::Url;
+
+/// The proxy.
+#[derive(Clone)]
+pub(crate) struct Proxy {
+    /// Where it listens, in place of the Graph API.
+    pub(crate) url: Url,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    beyond: Url,
+    http: reqwest::Client,
+    faults: Mutex<VecDeque<Fault>>,
+    sends: Mutex<usize>,
+    release: Notify,
+    arrived: Notify,
+}
+
+/// What goes wrong with one message.
+#[derive(Clone, Debug)]
+pub(crate) enum Fault {
+    /// The platform takes it, and the connection is cut before the answer is through.
+    CutAfter,
+    /// The platform takes it, and the answer waits until it is released.
+    HoldAnswer,
+    /// The platform never hears of it, and this comes back.
+    Answer(u16, &'static str),
+}
+
+impl Proxy {
+    pub(crate) async fn start(tasks: &TaskTracker, end: &CancellationToken, sandbox: &Url) -> Self {
+        let (listener, url) = super::listen().await;
+        let proxy = Self {
+            url,
+            inner: Arc::new(Inner {
+                beyond: sandbox.join("instagram/graph/").unwrap(),
+                http: super::plain_client(),
+                faults: Mutex::default(),
+                sends: Mutex::default(),
+                release: Notify::new(),
+                arrived: Notify::new(),
+            }),
+        };
+        let router = Router::new().fallback(pass).with_state(proxy.clone());
+        let end = end.clone();
+        tasks.spawn(async move {
+            let ended = async move { end.cancelled().await };
+            axum::serve(listener, router).with_graceful_shutdown(ended).await.unwrap();
+        });
+        proxy
+    }
+
+    /// Lets the next messages go wrong, one after the other.
+    pub(crate) fn will(&self, faults: &[Fault]) {
+        self.inner.faults.lock().unwrap().extend(faults.iter().cloned());
+    }
+
+    /// How many messages Posta has tried to send.
+    pub(crate) fn sends(&self) -> usize {
+        *self.inner.sends.lock().unwrap()
+    }
+
+    /// Waits until a held answer is there.
+    pub(crate) async fn arrived(&self) {
+        self.inner.arrived.notified().await;
+    }
+
+    /// Lets a held answer through.
+    pub(crate) fn release(&self) {
+        self.inner.release.notify_one();
+    }
+}
+
+async fn pass(State(proxy): State<Proxy>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+    let is_message = parts.method == Method::POST
+        && parts.uri.path().ends_with("/messages")
+        && serde_json::from_slice::<serde_json::Value>(&body).unwrap()["message"].is_object();
+    let fault = if is_message {
+        *proxy.inner.sends.lock().unwrap() += 1;
+        proxy.inner.faults.lock().unwrap().pop_front()
+    } else {
+        None
+    };
+    if let Some(Fault::Answer(status, text)) = fault {
+        let json = [("content-type", "application/json")];
+        return (StatusCode::from_u16(status).unwrap(), json, text).into_response();
+    }
+    let target = parts.uri.path_and_query().unwrap().as_str().trim_start_matches('/');
+    let url = proxy.inner.beyond.join(target).unwrap();
+    let (status, headers, body) = forward(&proxy, parts.method, url, parts.headers, body).await;
+    match fault {
+        Some(Fault::CutAfter) => {
+            let cut = futures_util::stream::once(async {
+                Err::<Bytes, _>(std::io::Error::other("the wire is cut"))
+            });
+            (status, Body::from_stream(cut)).into_response()
+        }
+        Some(Fault::HoldAnswer) => {
+            proxy.inner.arrived.notify_one();
+            proxy.inner.release.notified().await;
+            (status, headers, body).into_response()
+        }
+        _ => (status, headers, body).into_response(),
+    }
+}
+
+async fn forward(
+    proxy: &Proxy,
+    method: Method,
+    url: Url,
+    mut headers: HeaderMap,
+    body: Bytes,
+) -> (StatusCode, HeaderMap, Bytes) {
+    headers.remove("host");
+    let request = proxy.inner.http.request(method, url).headers(headers).body(body);
+    let reply = request.send().await.unwrap();
+    let (status, mut headers) = (reply.status(), reply.headers().clone());
+    headers.remove("transfer-encoding");
+    (status, headers, reply.bytes().await.unwrap())
+}
