@@ -15,7 +15,7 @@ use tower::make::Shared;
 
 use crate::app::{App, Foundation};
 use crate::config::Config;
-use crate::{router, workers};
+use crate::{router, telemetry, workers};
 
 /// Builds the app: opens the database and makes sure that this version can use it.
 ///
@@ -92,6 +92,7 @@ pub async fn bind(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListe
 /// # Errors
 /// When the listener fails.
 pub async fn serve(app: App, listener: TcpListener) -> anyhow::Result<()> {
+    telemetry::count();
     workers::start(&app);
     let service = router::service(&app);
     let stop = app.stop.clone();

@@ -57,6 +57,7 @@ fn undescribed() -> Router<App> {
         .route("/", get(|| async { Redirect::to("/docs") }))
         .route("/docs", get(docs::reference))
         .route("/docs/errors", get(docs::errors))
+        .route("/metrics", get(health::counted))
         .route("/openapi.json", get(docs::openapi))
         .route("/webhooks/{platform}", inbound::routes())
         .route("/connect/{platform}/callback", get(connect::callback))

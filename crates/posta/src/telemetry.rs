@@ -1,9 +1,11 @@
-//! Logs: what is written, how, and under which request id. Never tokens, bodies or names of people.
+//! Logs and metrics: what is written and counted, and how. Never tokens, bodies or names of people.
 
 use std::io::IsTerminal;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::FmtSpan;
 
@@ -31,6 +33,27 @@ pub fn start(log: &Log) -> anyhow::Result<()> {
         builder.json().flatten_event(true).try_init()
     };
     started.map_err(|error| anyhow::anyhow!("logging was started before: {error}"))
+}
+
+/// Returns what has been counted in this process, in the text format of Prometheus.
+///
+/// # Panics
+/// When another part of the program has set up a recorder of its own.
+#[must_use]
+pub fn counted() -> String {
+    recorder().render()
+}
+
+/// Begins to count. What is counted before is lost.
+pub fn count() {
+    recorder();
+}
+
+fn recorder() -> &'static PrometheusHandle {
+    static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
+    RECORDER.get_or_init(|| {
+        PrometheusBuilder::new().install_recorder().expect("nobody else sets up a recorder")
+    })
 }
 
 /// Measures how long something takes, for logs and reports; nothing is decided by it.

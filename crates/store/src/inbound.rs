@@ -184,3 +184,54 @@ pub async fn count(tx: &mut Tx, platform: &str, state: State) -> Result<i64> {
     .fetch_one(c)
     .await)
 }
+
+/// A raw webhook as operators see it in a list.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Listed {
+    /// Its id.
+    pub id: InboundId,
+    /// The platform that sent it.
+    pub platform: String,
+    /// What became of it.
+    pub state: State,
+    /// Why, when that is not plain.
+    pub error: Option<String>,
+    /// How often working it off was tried.
+    pub attempts: i64,
+    /// When it came.
+    pub received_at: Timestamp,
+}
+
+/// Lists the newest webhooks in a state.
+pub async fn list(tx: &mut Tx, state: State, limit: i64) -> Result<Vec<Listed>> {
+    sql!(tx, |c| sqlx::query_as(
+        "SELECT id, platform, state, error, attempts, received_at FROM inbound
+         WHERE state = $1 ORDER BY id DESC LIMIT $2"
+    )
+    .bind(state)
+    .bind(limit)
+    .fetch_all(c)
+    .await)
+}
+
+/// Finds a webhook, whatever became of it.
+pub async fn find(tx: &mut Tx, id: &InboundId) -> Result<Option<Inbound>> {
+    sql!(tx, |c| sqlx::query_as(
+        "SELECT id, platform, verified_by, body, attempts, received_at FROM inbound WHERE id = $1"
+    )
+    .bind(id)
+    .fetch_optional(c)
+    .await)
+}
+
+/// Puts all webhooks in a state back into the queue. Returns how many there were.
+pub async fn update_pending(tx: &mut Tx, state: State, now: Timestamp) -> Result<u64> {
+    Ok(sql!(tx, |c| sqlx::query(
+        "UPDATE inbound SET state = 'pending', due_at = $2, error = NULL WHERE state = $1"
+    )
+    .bind(state)
+    .bind(now)
+    .execute(c)
+    .await?
+    .rows_affected()))
+}

@@ -3,9 +3,13 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+use posta_store::inbound;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::error::Result;
 use crate::app::App;
 
 /// What a probe hears.
@@ -44,4 +48,23 @@ pub(crate) async fn ready(State(app): State<App>) -> (StatusCode, Json<Probe>) {
             answer(StatusCode::SERVICE_UNAVAILABLE, "the database does not answer")
         }
     }
+}
+
+/// Tells what this process has counted, and what waits or was not understood in the database.
+pub(crate) async fn counted(State(app): State<App>) -> Result<impl IntoResponse> {
+    let mut tx = app.db.read().await?;
+    for platform in posta_platforms::ALL {
+        for (state, name) in [
+            (inbound::State::Pending, "pending"),
+            (inbound::State::Unparsed, "unparsed"),
+            (inbound::State::Unrouted, "unrouted"),
+        ] {
+            let count = inbound::count(&mut tx, platform.name(), state).await?;
+            let labels = [("platform", platform.name()), ("state", name)];
+            #[expect(clippy::cast_precision_loss, reason = "nobody keeps 2^52 webhooks")]
+            metrics::gauge!("posta_inbound_rows", &labels).set(count as f64);
+        }
+    }
+    let text = [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+    Ok((text, crate::telemetry::counted()))
 }

@@ -65,6 +65,7 @@ async fn receive(
         matching = inbound.verify(&headers, &body, &signers.secrets);
     }
     if matching.is_empty() {
+        count(&name, "refused");
         tracing::warn!(
             platform = name,
             bytes = body.len(),
@@ -84,7 +85,14 @@ async fn receive(
         received_at: app.clock.now(),
     };
     app.ingest.store(row).await.map_err(|not_stored| {
+        count(platform.name(), "not_stored");
         ApiError::new(Code::TemporarilyUnavailable, not_stored.to_string()).retry_after(5)
     })?;
+    count(platform.name(), "stored");
     Ok(StatusCode::OK)
+}
+
+fn count(platform: &str, outcome: &'static str) {
+    metrics::counter!("posta_webhooks_total", "platform" => platform.to_owned(), "outcome" => outcome)
+        .increment(1);
 }

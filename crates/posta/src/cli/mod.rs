@@ -2,6 +2,7 @@
 
 mod config;
 mod dev;
+mod inbound;
 mod keys;
 mod migrate;
 mod sandbox;
@@ -48,6 +49,9 @@ enum Command {
     /// Make, list and revoke API keys; make a master key.
     #[command(subcommand)]
     Keys(keys::Keys),
+    /// List, show and retry the raw webhooks that platforms sent.
+    #[command(subcommand)]
+    Inbound(inbound::Inbound),
     /// Show every setting, its value and where the value is from.
     Config(config::Arguments),
 }
@@ -84,6 +88,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Sandbox(sandbox) => sandbox::run(&layers()?.config()?, sandbox).await,
         Command::Migrate => migrate::run(&layers()?.config()?).await,
         Command::Keys(keys) => keys::run(layers, keys).await,
+        Command::Inbound(command) => inbound::run(&layers()?.config()?, command).await,
         Command::Config(show) => config::run(&layers()?, &show),
     }
 }

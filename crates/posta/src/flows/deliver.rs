@@ -146,6 +146,8 @@ async fn post(app: &App, parcel: &Parcel<'_>) -> Attempt {
         }
         Err(problem) => attempt.error = Some(problem),
     }
+    let outcome = if attempt.is_success { "delivered" } else { "failed" };
+    metrics::counter!("posta_deliveries_total", "outcome" => outcome).increment(1);
     tracing::info!(
         endpoint.id = %attempt.endpoint_id, event.id = %attempt.event_id,
         event.kind = parcel.kind, success = attempt.is_success, status = attempt.status_code,

@@ -105,6 +105,10 @@ async fn take(app: &App, tx: &mut Tx, row: &Inbound, event: &Event) -> posta_sto
         }
         accounts::update_last_event(tx, &account.id, app.clock.now()).await?;
     }
+    metrics::counter!(
+        "posta_events_total", "platform" => row.platform.clone(), "event" => event.what.name()
+    )
+    .increment(1);
     tracing::debug!(platform = row.platform, event = event.what.name(), ?taken, "event");
     Ok(taken)
 }

@@ -167,6 +167,10 @@ pub async fn attempt(app: &App, job: &Job) -> posta_store::Result<()> {
         return Ok(());
     };
     let result = call(app, &account, &conversation, &message).await;
+    let outcome = result.as_ref().map_or_else(|error| error.code.as_str(), |_| "sent");
+    let platform = account.platform.clone();
+    metrics::counter!("posta_sends_total", "platform" => platform, "outcome" => outcome)
+        .increment(1);
     let mut tries = 0;
     // Losing the answer would leave the outcome unknown, so the database gets more than one chance.
     while let Err(error) = note(app, job, &account, &message, &result).await {

@@ -103,6 +103,9 @@ story! {
         assert_eq!(deliver(stage, &odd, &signature(odd.as_bytes())).await.status, 200);
         stage.settle().await;
         assert_eq!(count(stage, State::Unparsed).await, 6);
+        let counted = stage.plain(reqwest::Client::get, "metrics").await;
+        let line = "posta_inbound_rows{platform=\"instagram\",state=\"unparsed\"} 6";
+        assert!(counted.text.contains(line), "{}", counted.text);
         assert_eq!(count(stage, State::Done).await, 1, "odd events do not spoil their batch");
         let kept = stage.messages("1099900000000101").await;
         assert_eq!(kept[0]["message"], "before\u{fffd}after");

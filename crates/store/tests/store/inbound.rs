@@ -20,6 +20,7 @@ both! {
     states_are_counted_per_platform,
     unrouted_webhooks_of_a_platform_come_back,
     webhooks_that_wait_for_a_reason_are_waked,
+    what_was_not_understood_is_shown_and_tried_again,
 }
 
 fn new(store: &Store, body: &[u8], received_at: Timestamp) -> Inbound {
@@ -177,4 +178,23 @@ async fn webhooks_that_wait_for_a_reason_are_waked(store: &Store) {
     assert_eq!(inbound::update_due_now(&mut tx, "early", at(9)).await.unwrap(), 0);
     tx.commit().await.unwrap();
     assert_eq!(ids(&claim(&store.db, 9, 9).await), [&rows[0].id, &rows[2].id]);
+}
+
+async fn what_was_not_understood_is_shown_and_tried_again(store: &Store) {
+    let rows = [1, 2, 3].map(|time| new(store, b"not json", at(time)));
+    insert(store, &rows).await;
+    let mut tx = store.write().await;
+    for row in &rows[..2] {
+        inbound::update_state(&mut tx, &row.id, State::Unparsed, Some("not JSON")).await.unwrap();
+    }
+    let shown = inbound::list(&mut tx, State::Unparsed, 10).await.unwrap();
+    assert_eq!(shown.iter().map(|row| &row.id).collect::<Vec<_>>(), [&rows[1].id, &rows[0].id]);
+    assert_eq!(shown[0].error.as_deref(), Some("not JSON"));
+    assert_eq!(inbound::list(&mut tx, State::Unparsed, 1).await.unwrap().len(), 1);
+    let found = inbound::find(&mut tx, &rows[0].id).await.unwrap().unwrap();
+    assert_eq!(found.body, b"not json");
+    assert!(inbound::find(&mut tx, &store.id()).await.unwrap().is_none());
+    assert_eq!(inbound::update_pending(&mut tx, State::Unparsed, at(50)).await.unwrap(), 2);
+    tx.commit().await.unwrap();
+    assert_eq!(ids(&claim(&store.db, 50, 10).await).len(), 3);
 }
