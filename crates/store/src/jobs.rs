@@ -87,17 +87,6 @@ pub async fn delete(tx: &mut Tx, id: &JobId) -> Result<()> {
     Ok(())
 }
 
-/// Ends the job of a kind that is about this row.
-pub async fn delete_for(tx: &mut Tx, kind: &str, subject: &str) -> Result<()> {
-    sql!(tx, |c| sqlx::query("DELETE FROM jobs WHERE kind = $1 AND subject = $2")
-        .bind(kind)
-        .bind(subject)
-        .execute(c)
-        .await?
-        .rows_affected());
-    Ok(())
-}
-
 /// Finds when the next job that is the first of its lane is due.
 pub async fn find_next_due(tx: &mut Tx) -> Result<Option<Timestamp>> {
     sql!(tx, |c| sqlx::query_scalar(

@@ -233,10 +233,13 @@ pub async fn update_unsent(
     Ok(done == 1)
 }
 
+// Both queries repeat the condition of the partial index, because SQLite uses it only then.
+
 /// Whether the platform is being asked right now to take a message in this conversation.
 pub async fn is_any_sending(tx: &mut Tx, conversation: &ConversationId) -> Result<bool> {
     let count: i64 = sql!(tx, |c| sqlx::query_scalar(
-        "SELECT COUNT(*) FROM messages WHERE conversation_id = $1 AND status = 'sending'"
+        "SELECT COUNT(*) FROM messages WHERE conversation_id = $1 AND status = 'sending'
+             AND status IN ('queued', 'sending', 'unknown')"
     )
     .bind(conversation)
     .fetch_one(c)
@@ -254,6 +257,7 @@ pub async fn find_unknown(
         "SELECT ",
         columns!(),
         " FROM messages WHERE conversation_id = $1 AND status = 'unknown' AND text = $2
+             AND status IN ('queued', 'sending', 'unknown')
          ORDER BY id LIMIT 1"
     ))
     .bind(conversation)

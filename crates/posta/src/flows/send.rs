@@ -197,7 +197,7 @@ async fn note(
     let mut tx = app.db.write().await?;
     workspaces::lock(&mut tx, &account.workspace_id).await?;
     match result {
-        Ok(sent) => sent_out(app, &mut tx, account, message.clone(), sent).await?,
+        Ok(sent) => sent_out(app, &mut tx, job, account, message.clone(), sent).await?,
         Err(error) => not_sent(app, &mut tx, job, account, message, error).await?,
     }
     tx.commit().await
@@ -275,11 +275,12 @@ async fn call(
 async fn sent_out(
     app: &App,
     tx: &mut Tx,
+    job: &Job,
     account: &Account,
     mut message: Message,
     sent: &Sent,
 ) -> posta_store::Result<()> {
-    jobs::delete_for(tx, JOB, message.id.as_str()).await?;
+    jobs::delete(tx, &job.id).await?;
     // Only if this attempt was given up for dead meanwhile, its echo has a row of its own.
     messages::delete_twin(tx, &account.id, &sent.message, &message.id).await?;
     let now = app.clock.now();

@@ -18,7 +18,6 @@ both! {
     a_job_that_comes_late_waits_for_the_one_at_work,
     a_limit_is_kept,
     many_workers_never_share_a_lane,
-    a_job_ends_with_what_it_is_about,
 }
 
 fn new(store: &Store, lane: &str, due_at: i64) -> Job {
@@ -175,20 +174,4 @@ async fn many_workers_never_share_a_lane(store: &Store) {
         assert_eq!(jobs.len(), EACH);
         assert!(jobs.is_sorted_by(|a, b| a < b));
     }
-}
-
-async fn a_job_ends_with_what_it_is_about(store: &Store) {
-    let about = |lane: &str, kind: &str, subject: &str| Job {
-        kind: kind.into(),
-        subject: subject.into(),
-        ..new(store, lane, 0)
-    };
-    let jobs = [about("a", "send", "1"), about("b", "send", "2"), about("c", "read", "1")];
-    for job in &jobs {
-        add(store, job).await;
-    }
-    let mut tx = store.write().await;
-    jobs::delete_for(&mut tx, "send", "1").await.unwrap();
-    tx.commit().await.unwrap();
-    assert_eq!(ids(&claim(&store.db, 0, 9).await), [jobs[1].id.as_str(), jobs[2].id.as_str()]);
 }

@@ -17,6 +17,7 @@ both! {
     the_claims_use_an_index,
     lists_of_conversations_use_an_index,
     lists_of_messages_use_an_index,
+    unsettled_messages_are_found_by_an_index,
 }
 
 static CAUGHT: Mutex<Vec<String>> = Mutex::new(Vec::new());
@@ -168,5 +169,15 @@ async fn lists_of_messages_use_an_index(store: &Store) {
         ["conversation_id = $1 ORDER BY sent_at ASC", "conversation_id = $1 AND (sent_at, id) >"]
     {
         assert_uses(store, words, "messages_by_conversation").await;
+    }
+}
+
+async fn unsettled_messages_are_found_by_an_index(store: &Store) {
+    let mut tx = store.read().await;
+    messages::is_any_sending(&mut tx, &store.id()).await.unwrap();
+    messages::find_unknown(&mut tx, &store.id(), "text").await.unwrap();
+    drop(tx);
+    for words in ["AND status = 'sending'", "AND status = 'unknown'"] {
+        assert_uses(store, words, "messages_unsettled").await;
     }
 }
