@@ -234,7 +234,9 @@ pub enum Retry {
 }
 
 /// A platform's failure in its own words, kept verbatim.
-#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize, utoipa::ToSchema,
+)]
 #[serde(rename_all = "camelCase")]
 pub struct PlatformSaid {
     /// The HTTP status, when there was an answer.

@@ -9,14 +9,12 @@ use axum::response::Redirect;
 use axum::routing::get;
 use tower::util::MapRequest;
 use tower_http::catch_panic::CatchPanicLayer;
-use utoipa::OpenApi;
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::{
-    account_health, accounts, auth, connect, conversations, docs, health, inbound, keys, messages,
-    oauth_apps, observe, profiles, send, webhook_logs, webhook_test, webhooks,
+    account_health, accounts, auth, connect, conversations, describe, docs, health, inbound, keys,
+    messages, oauth_apps, observe, profiles, send, webhook_logs, webhook_test, webhooks,
 };
 use crate::app::App;
 
@@ -38,7 +36,7 @@ fn with_key() -> OpenApiRouter<App> {
         .routes(routes!(connect::start, connect::finish))
         .routes(routes!(conversations::list))
         .routes(routes!(conversations::get, conversations::update, conversations::delete))
-        .routes(routes!(conversations::mark_read))
+        .routes(routes!(messages::mark_read))
         .routes(routes!(messages::list, send::send))
         .routes(routes!(webhooks::list, webhooks::create, webhooks::update, webhooks::delete))
         .routes(routes!(webhook_test::test))
@@ -63,26 +61,12 @@ fn undescribed() -> Router<App> {
         .route("/connect/{platform}/callback", get(connect::callback))
 }
 
-#[derive(OpenApi)]
-#[openapi(info(
-    title = "Posta",
-    description = "One API over every social inbox and feed. Every path also works under `/api`.",
-    license(name = "MIT OR Apache-2.0")
-))]
-struct Description;
-
 /// Describes the API.
 #[must_use]
-pub fn openapi() -> utoipa::openapi::OpenApi {
-    let mut described = with_key().into_openapi();
-    let key = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
-    described.security = Some(vec![SecurityRequirement::new("apiKey", Vec::<String>::new())]);
-    let mut whole = Description::openapi();
-    whole.info.version = env!("CARGO_PKG_VERSION").to_owned();
-    whole.merge(described);
-    whole.merge(open().into_openapi());
-    whole.components.get_or_insert_default().add_security_scheme("apiKey", key);
-    whole
+pub fn openapi() -> serde_json::Value {
+    let mut operations = with_key().into_openapi();
+    operations.merge(open().into_openapi());
+    describe::describe(operations)
 }
 
 /// The router behind a step that brings paths into their plain form.

@@ -9,11 +9,10 @@ use posta_core::time::Timestamp;
 use posta_platforms::contract::Auth;
 use posta_store::accounts::{self, Account, Filter, State as AccountState};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
 use super::auth::Caller;
-use super::error::{ErrorBody, Result};
+use super::error::Result;
 use super::extract::{Id, Query};
 use crate::app::App;
 
@@ -26,6 +25,7 @@ const URGENT: Duration = Duration::from_hours(24);
 /// How an account is, in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = HealthStatus)]
 pub(crate) enum Status {
     /// Nothing to do.
     Healthy,
@@ -40,11 +40,17 @@ pub(crate) enum Status {
 #[serde(rename_all = "camelCase")]
 #[expect(clippy::struct_excessive_bools, reason = "the unified API has these fields")]
 pub(crate) struct Health {
+    /// The account.
     account_id: AccountId,
+    /// Its platform.
     platform: String,
+    /// Its handle.
     username: String,
+    /// Its name for people.
     display_name: Option<String>,
+    /// Its profile.
     profile_id: ProfileId,
+    /// How it is, in one word.
     status: Status,
     /// Whether publishing is granted.
     can_post: bool,
@@ -52,48 +58,97 @@ pub(crate) struct Health {
     can_fetch_analytics: bool,
     /// Whether the platform accepts the token, as far as we know.
     token_valid: bool,
+    /// When the token dies.
     token_expires_at: Option<Timestamp>,
     /// Whether only a new login helps.
     needs_reconnect: bool,
     /// What is wrong, for people.
     issues: Vec<String>,
+    /// The workspace.
     owner_user_id: WorkspaceId,
+    /// Why it cannot be used.
     disconnect_reason: Option<String>,
+    /// `unintentional` when it was lost; null while it works.
     disconnection_type: Option<&'static str>,
+    /// Since when it cannot be used.
     unhealthy_since: Option<Timestamp>,
     /// When the platform last told us something about the account.
     last_event_at: Option<Timestamp>,
     /// Set while the platform accepts no messages from it.
-    messaging_restriction: Option<Value>,
+    messaging_restriction: Option<Restriction>,
 }
 
-/// The scopes of the areas that can be left out, and whether they were granted.
-fn permissions(account: &Account) -> Value {
+/// Why the platform accepts no messages for now.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Restriction {
+    /// Always null.
+    code: Option<i64>,
+    /// Always null.
+    subcode: Option<i64>,
+    /// The reason, for people.
+    message: &'static str,
+    /// Always null.
+    first_seen_at: Option<Timestamp>,
+    /// Always null.
+    last_seen_at: Option<Timestamp>,
+    /// Until when nothing is sent.
+    paused_until: Timestamp,
+}
+
+/// The scopes of an account, and whether they were granted.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Permissions {
+    /// Those for publishing.
+    posting: Vec<ScopeShape>,
+    /// Those for analytics.
+    analytics: Vec<ScopeShape>,
+    /// Those for comments and messages.
+    optional: Vec<ScopeShape>,
+    /// Whether publishing is granted.
+    can_post: bool,
+    /// Always false: there are no analytics yet.
+    can_fetch_analytics: bool,
+    /// Those without which nothing works.
+    missing_required: Vec<&'static str>,
+}
+
+/// A scope.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ScopeShape {
+    /// The platform's name of it.
+    scope: &'static str,
+    /// Whether the account's owner granted it.
+    granted: bool,
+    /// Whether nothing works without it.
+    required: bool,
+}
+
+fn permissions(account: &Account) -> Permissions {
     let granted = account.scopes.as_ref().map(|scopes| &scopes.0);
     let areas = posta_platforms::get(&account.platform).and_then(|one| one.auth());
     let areas = areas.map(Auth::scopes).unwrap_or_default();
-    let rows = |wanted: &dyn Fn(Option<&str>) -> bool, required: bool| -> Vec<Value> {
+    let rows = |wanted: &dyn Fn(Option<&str>) -> bool, required: bool| -> Vec<ScopeShape> {
         areas
             .iter()
             .filter(|one| wanted(one.area))
             .flat_map(|one| one.scopes)
-            .map(|scope| {
-                let is_granted = granted.is_none_or(|all| all.iter().any(|one| one == scope));
-                json!({"scope": scope, "granted": is_granted, "required": required})
+            .map(|&scope| {
+                let granted = granted.is_none_or(|all| all.iter().any(|one| one == scope));
+                ScopeShape { scope, granted, required }
             })
             .collect()
     };
     let required = rows(&|area| area.is_none(), true);
-    let missing: Vec<_> =
-        required.iter().filter(|row| row["granted"] == false).map(|row| &row["scope"]).collect();
-    json!({
-        "posting": rows(&|area| area == Some("posting"), false),
-        "analytics": rows(&|area| area == Some("analytics"), false),
-        "optional": rows(&|area| matches!(area, Some("comments" | "messaging")), false),
-        "canPost": is_granted(account, "posting"),
-        "canFetchAnalytics": false,
-        "missingRequired": missing,
-    })
+    Permissions {
+        posting: rows(&|area| area == Some("posting"), false),
+        analytics: rows(&|area| area == Some("analytics"), false),
+        optional: rows(&|area| matches!(area, Some("comments" | "messaging")), false),
+        can_post: is_granted(account, "posting"),
+        can_fetch_analytics: false,
+        missing_required: required.iter().filter(|one| !one.granted).map(|one| one.scope).collect(),
+    }
 }
 
 fn is_granted(account: &Account, area: &str) -> bool {
@@ -148,11 +203,13 @@ fn health(account: &Account, now: Timestamp) -> Health {
         disconnection_type: (!is_connected).then_some("unintentional"),
         unhealthy_since: (!is_connected).then_some(account.state_since),
         last_event_at: account.last_event_at,
-        messaging_restriction: restricted.map(|until| {
-            json!({
-                "code": null, "subcode": null, "message": "the platform accepts no more for now",
-                "firstSeenAt": null, "lastSeenAt": null, "pausedUntil": until,
-            })
+        messaging_restriction: restricted.map(|paused_until| Restriction {
+            code: None,
+            subcode: None,
+            message: "the platform accepts no more for now",
+            first_seen_at: None,
+            last_seen_at: None,
+            paused_until,
         }),
     }
 }
@@ -189,7 +246,7 @@ pub(crate) struct Summary {
 /// Tells how all accounts are.
 #[utoipa::path(get, path = "/v1/accounts/health", operation_id = "get_all_accounts_health",
     tag = "Accounts", params(HealthQuery),
-    responses((status = 200, body = HealthList), (status = "4XX", body = ErrorBody)))]
+    responses((status = 200, body = HealthList)))]
 pub(crate) async fn all(
     State(app): State<App>,
     caller: Caller,
@@ -221,8 +278,10 @@ pub(crate) async fn all(
 pub(crate) struct OneHealth {
     #[serde(flatten)]
     health: Health,
+    /// How its token is.
     token_status: TokenStatus,
-    permissions: Value,
+    /// What its owner granted.
+    permissions: Permissions,
     /// What a person should do.
     recommendations: Vec<String>,
 }
@@ -231,7 +290,9 @@ pub(crate) struct OneHealth {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct TokenStatus {
+    /// Whether the platform accepts it, as far as we know.
     valid: bool,
+    /// When it dies.
     expires_at: Option<Timestamp>,
     /// The time left, for people.
     expires_in: Option<String>,
@@ -241,8 +302,8 @@ pub(crate) struct TokenStatus {
 
 /// Tells how an account is.
 #[utoipa::path(get, path = "/v1/accounts/{accountId}/health", operation_id = "get_account_health",
-    tag = "Accounts", params(("accountId" = String, Path, description = "Its id")),
-    responses((status = 200, body = OneHealth), (status = "4XX", body = ErrorBody)))]
+    tag = "Accounts", params(("accountId" = AccountId, Path, description = "Its id")),
+    responses((status = 200, body = OneHealth)))]
 pub(crate) async fn one(
     State(app): State<App>,
     caller: Caller,

@@ -7,11 +7,11 @@ use posta_core::time::Timestamp;
 use posta_store::accounts::{self, Account, Filter, State as AccountState};
 use posta_store::profiles;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
 use super::auth::Caller;
-use super::error::{ApiError, ErrorBody, Result};
+use super::error::{ApiError, Result};
 use super::extract::{Body, Id, Query};
 use super::page;
 use super::profiles::{MessageAnswer, ProfileShape};
@@ -58,6 +58,7 @@ pub(crate) struct AccountShape {
     /// When that was.
     followers_last_updated: Option<Timestamp>,
     /// What else the platform says of it.
+    #[schema(value_type = Object)]
     metadata: Value,
     /// When it was first connected.
     created_at: Timestamp,
@@ -99,12 +100,14 @@ pub(crate) struct ListQuery {
     /// Only those on this platform.
     platform: Option<String>,
     /// `connected` or `disconnected`.
+    #[param(inline)]
     status: Option<Status>,
     /// Only those whose handle or name contains this.
     search: Option<String>,
     /// `social` and `communication` have accounts so far; any other has none.
     category: Option<String>,
     /// `asc` (the default) or `desc`, by the time of connection.
+    #[param(inline)]
     order: Option<Order>,
     /// Whether to count by status.
     #[serde(default)]
@@ -117,10 +120,13 @@ pub(crate) struct ListQuery {
     cursor: Option<String>,
 }
 
+/// Whether an account can be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Status {
+    /// It can.
     Connected,
+    /// Only after a new login.
     Disconnected,
 }
 
@@ -137,15 +143,53 @@ pub(crate) struct AccountList {
     accounts: Vec<AccountShape>,
     /// Always false: there are no analytics yet.
     has_analytics_access: bool,
+    /// Where this page stands; only when one was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pagination: Option<Value>,
+    pagination: Option<AccountPage>,
+    /// How many there are, whatever page and status were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    status_counts: Option<Value>,
+    status_counts: Option<StatusCounts>,
 }
 
-/// Lists accounts. Without `page`, `limit` and `cursor` the whole list comes back.
+/// A page of accounts, in the style it was asked for.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub(crate) enum AccountPage {
+    /// By number.
+    Numbered {
+        /// The number of this page, from 1.
+        page: i64,
+        /// How many accounts a page has.
+        limit: i64,
+        /// How many accounts match.
+        total: i64,
+        /// How many pages they fill.
+        pages: i64,
+    },
+    /// By cursor.
+    #[serde(rename_all = "camelCase")]
+    Continued {
+        /// How many accounts a page has.
+        limit: i64,
+        /// What to send as `cursor` for more; null at the end.
+        next_cursor: Option<String>,
+    },
+}
+
+/// How many accounts are how.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct StatusCounts {
+    /// All of them.
+    all: usize,
+    /// Those that need a new login.
+    disconnected: usize,
+}
+
+/// Lists accounts.
+///
+/// Without `page`, `limit` and `cursor` the whole list comes back.
 #[utoipa::path(get, path = "/v1/accounts", operation_id = "list_accounts", tag = "Accounts",
-    params(ListQuery), responses((status = 200, body = AccountList), (status = "4XX", body = ErrorBody)))]
+    params(ListQuery), responses((status = 200, body = AccountList)))]
 pub(crate) async fn list(
     State(app): State<App>,
     caller: Caller,
@@ -154,7 +198,7 @@ pub(crate) async fn list(
     let mut rows = matching(&app, &caller, &query).await?;
     let status_counts = query.include_status_counts.then(|| {
         let disconnected = rows.iter().filter(|one| one.state != AccountState::Connected).count();
-        json!({"all": rows.len(), "disconnected": disconnected})
+        StatusCounts { all: rows.len(), disconnected }
     });
     if let Some(status) = query.status {
         let is_connected = status == Status::Connected;
@@ -199,7 +243,7 @@ async fn matching(app: &App, caller: &Caller, query: &ListQuery) -> Result<Vec<A
 }
 
 /// Cuts the list to the page that was asked for, in either of the two styles of this operation.
-fn paged(query: &ListQuery, rows: &mut Vec<Account>) -> Result<Option<Value>> {
+fn paged(query: &ListQuery, rows: &mut Vec<Account>) -> Result<Option<AccountPage>> {
     if query.page.is_none() && query.limit.is_none() && query.cursor.is_none() {
         return Ok(None);
     }
@@ -213,7 +257,7 @@ fn paged(query: &ListQuery, rows: &mut Vec<Account>) -> Result<Option<Value>> {
         rows.drain(..skip.min(rows.len()));
         rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         let pages = (total + limit - 1) / limit;
-        return Ok(Some(json!({"page": number, "limit": limit, "total": total, "pages": pages})));
+        return Ok(Some(AccountPage::Numbered { page: number, limit, total, pages }));
     }
     if let Some(cursor) = query.cursor.as_deref().filter(|cursor| !cursor.is_empty()) {
         let after: AccountId = cursor.parse().map_err(|_| {
@@ -223,7 +267,7 @@ fn paged(query: &ListQuery, rows: &mut Vec<Account>) -> Result<Option<Value>> {
         rows.drain(..seen);
     }
     let cut = page::cut(rows, limit, |one| one.id.to_string());
-    Ok(Some(json!({"limit": limit, "nextCursor": cut.next_cursor})))
+    Ok(Some(AccountPage::Continued { limit, next_cursor: cut.next_cursor }))
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -242,9 +286,9 @@ pub(crate) struct MoveAnswer {
 
 /// Moves an account to another profile.
 #[utoipa::path(patch, path = "/v1/accounts/{accountId}", operation_id = "move_account_to_profile",
-    tag = "Accounts", params(("accountId" = String, Path, description = "Its id")),
+    tag = "Accounts", params(("accountId" = AccountId, Path, description = "Its id")),
     request_body = Move,
-    responses((status = 200, body = MoveAnswer), (status = "4XX", body = ErrorBody)))]
+    responses((status = 200, body = MoveAnswer)))]
 pub(crate) async fn move_to_profile(
     State(app): State<App>,
     caller: Caller,
@@ -261,8 +305,8 @@ pub(crate) async fn move_to_profile(
 
 /// Disconnects an account and forgets its token. Its conversations stay, and come back with it.
 #[utoipa::path(delete, path = "/v1/accounts/{accountId}", operation_id = "delete_account",
-    tag = "Accounts", params(("accountId" = String, Path, description = "Its id")),
-    responses((status = 200, body = MessageAnswer), (status = "4XX", body = ErrorBody)))]
+    tag = "Accounts", params(("accountId" = AccountId, Path, description = "Its id")),
+    responses((status = 200, body = MessageAnswer)))]
 pub(crate) async fn delete(
     State(app): State<App>,
     caller: Caller,

@@ -16,7 +16,7 @@ use url::Url;
 use utoipa::{IntoParams, ToSchema};
 
 use super::auth::Caller;
-use super::error::{ApiError, ErrorBody, Result};
+use super::error::{ApiError, Result};
 use super::extract::{Body, Query, Segment};
 use super::observe::RequestId;
 use crate::app::App;
@@ -67,7 +67,7 @@ pub(crate) struct StartAnswer {
 /// Begins a connection: send the person to `authUrl`.
 #[utoipa::path(get, path = "/v1/connect/{platform}", operation_id = "get_connect_url",
     tag = "Connect", params(("platform" = String, Path, description = "The platform"), StartQuery),
-    responses((status = 200, body = StartAnswer), (status = "4XX", body = ErrorBody)))]
+    responses((status = 200, body = StartAnswer)))]
 pub(crate) async fn start(
     State(app): State<App>,
     caller: Caller,
@@ -143,11 +143,17 @@ pub(crate) struct FinishAnswer {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ConnectedAccount {
+    /// Its id.
     account_id: AccountId,
+    /// Its platform.
     platform: String,
+    /// Its handle.
     username: String,
+    /// Its name for people.
     display_name: Option<String>,
+    /// Its picture.
     profile_picture: Option<String>,
+    /// Always true.
     is_active: bool,
 }
 
@@ -155,8 +161,7 @@ pub(crate) struct ConnectedAccount {
 #[utoipa::path(post, path = "/v1/connect/{platform}", operation_id = "handle_oauth_callback",
     tag = "Connect", params(("platform" = String, Path, description = "The platform")),
     request_body = FinishRequest,
-    responses((status = 200, body = FinishAnswer), (status = "4XX", body = ErrorBody),
-        (status = "5XX", body = ErrorBody)))]
+    responses((status = 200, body = FinishAnswer)))]
 pub(crate) async fn finish(
     State(app): State<App>,
     caller: Caller,

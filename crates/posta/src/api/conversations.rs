@@ -2,21 +2,21 @@
 
 use axum::Json;
 use axum::extract::State;
-use posta_core::id::{AccountId, ProfileId};
+use posta_core::id::{AccountId, ProfileId, RemoteThread};
 use posta_core::time::Timestamp;
-use posta_store::accounts::{Account, State as AccountState};
+use posta_store::accounts::{self, Account};
 use posta_store::conversations::{self, Conversation, Filter, Status};
-use posta_store::{accounts, messages};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
+use utoipa::openapi::schema::Object;
 use utoipa::{IntoParams, ToSchema};
 
 use super::auth::Caller;
-use super::error::{ErrorBody, Result};
+use super::describe::one_of;
+use super::error::Result;
 use super::extract::{Body, Query, Segment};
 use super::page::{self, CursorPage};
 use crate::app::App;
-use crate::flows::line;
 
 /// The largest number of unread messages that is told.
 const UNREAD_SHOWN: i64 = 1000;
@@ -25,24 +25,48 @@ const UNREAD_SHOWN: i64 = 1000;
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ConversationShape {
+    /// The platform's id of it.
     id: String,
+    /// Its platform.
     platform: String,
+    /// The account it is on.
     account_id: AccountId,
+    /// The account's handle.
     account_username: String,
+    /// Always null.
     page_id: Option<String>,
+    /// The platform's id of the person.
     participant_id: String,
+    /// The person's name, where it is known.
     participant_name: Option<String>,
+    /// The person's handle, where it is known.
     participant_username: Option<String>,
+    /// The person's picture, where it is known.
     participant_picture: Option<String>,
+    /// The text of the newest message.
     last_message: Option<String>,
+    /// When that was written.
     updated_time: Timestamp,
-    #[schema(value_type = String)]
+    /// Whether it is in the inbox or put away.
+    #[schema(schema_with = status)]
     status: Status,
+    /// How many messages nobody here has read, at most 1000.
     unread_count: i64,
+    /// Always null.
     url: Option<String>,
+    /// Always null: profiles are not fetched yet.
+    #[schema(value_type = Option<Object>)]
     instagram_profile: Option<Value>,
+    /// The ad or link that brought the person here last.
+    #[schema(value_type = Option<Object>)]
     metadata: Option<Value>,
+    /// Always null: ads are not looked up.
+    #[schema(value_type = Option<Object>)]
     ad_attribution: Option<Value>,
+}
+
+fn status() -> Object {
+    one_of(&["active", "archived"])
 }
 
 fn shape(conversation: Conversation, account: &Account) -> ConversationShape {
@@ -76,7 +100,7 @@ pub(crate) struct ListQuery {
     /// Only those on this platform.
     platform: Option<String>,
     /// `active` or `archived`.
-    #[param(value_type = Option<String>)]
+    #[param(schema_with = status)]
     status: Option<Status>,
     /// `inbox` (the default); nothing is in `requests`.
     folder: Option<String>,
@@ -90,10 +114,13 @@ pub(crate) struct ListQuery {
     account_id: Option<AccountId>,
 }
 
+/// Which end comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum SortOrder {
+    /// The oldest.
     Asc,
+    /// The newest.
     Desc,
 }
 
@@ -108,17 +135,24 @@ pub(crate) struct ConversationList {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Meta {
+    /// How many accounts it is about.
     accounts_queried: usize,
+    /// Always 0.
     accounts_failed: usize,
+    /// Always empty.
+    #[schema(value_type = Vec<Object>)]
     failed_accounts: Vec<Value>,
+    /// Now.
     last_updated: Timestamp,
+    /// Always empty.
+    #[schema(value_type = Vec<Object>)]
     accounts_skipped: Vec<Value>,
 }
 
 /// Lists conversations of all accounts, newest first.
 #[utoipa::path(get, path = "/v1/inbox/conversations", operation_id = "list_inbox_conversations",
     tag = "Inbox", params(ListQuery),
-    responses((status = 200, body = ConversationList), (status = "4XX", body = ErrorBody)))]
+    responses((status = 200, body = ConversationList)))]
 pub(crate) async fn list(
     State(app): State<App>,
     caller: Caller,
@@ -189,14 +223,18 @@ pub(crate) struct OneAnswer {
 pub(crate) struct OneConversation {
     #[serde(flatten)]
     conversation: ConversationShape,
+    /// When the newest message was written.
     last_message_at: Option<Timestamp>,
+    /// The people in it, the account left out.
     participants: Vec<Participant>,
 }
 
 /// A person in a conversation.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Participant {
+    /// The platform's id of them.
     id: String,
+    /// Their name, where it is known.
     name: Option<String>,
 }
 
@@ -204,7 +242,7 @@ pub(crate) struct Participant {
 #[utoipa::path(get, path = "/v1/inbox/conversations/{conversationId}",
     operation_id = "get_inbox_conversation", tag = "Inbox",
     params(("conversationId" = String, Path, description = "Our id of it, or the platform's"), OneQuery),
-    responses((status = 200, body = OneAnswer), (status = "4XX", body = ErrorBody)))]
+    responses((status = 200, body = OneAnswer)))]
 pub(crate) async fn get(
     State(app): State<App>,
     caller: Caller,
@@ -232,14 +270,32 @@ pub(crate) struct Change {
     /// The account it is on.
     account_id: AccountId,
     /// `active` or `archived`.
-    #[schema(value_type = String)]
+    #[schema(schema_with = status)]
     status: Status,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ChangeAnswer {
     success: bool,
-    data: Value,
+    data: Changed,
+}
+
+/// A conversation that was changed.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Changed {
+    /// The platform's id of it.
+    #[schema(value_type = String)]
+    id: RemoteThread,
+    /// The account it is on.
+    account_id: AccountId,
+    /// Whether it is in the inbox or put away.
+    #[schema(schema_with = status)]
+    status: Status,
+    /// Its platform.
+    platform: String,
+    /// When it was changed.
+    updated_at: Timestamp,
 }
 
 /// Puts a conversation away, or back. A new message brings it back too.
@@ -247,7 +303,7 @@ pub(crate) struct ChangeAnswer {
     operation_id = "update_inbox_conversation", tag = "Inbox",
     params(("conversationId" = String, Path, description = "Our id of it, or the platform's")),
     request_body = Change,
-    responses((status = 200, body = ChangeAnswer), (status = "4XX", body = ErrorBody)))]
+    responses((status = 200, body = ChangeAnswer)))]
 pub(crate) async fn update(
     State(app): State<App>,
     caller: Caller,
@@ -261,71 +317,58 @@ pub(crate) async fn update(
     conversation.updated_at = app.clock.now();
     conversations::update_activity(&mut tx, &conversation).await?;
     tx.commit().await?;
-    let data = json!({
-        "id": conversation.remote_id, "accountId": account.id, "status": conversation.status,
-        "platform": account.platform, "updatedAt": conversation.updated_at,
-    });
+    let data = Changed {
+        id: conversation.remote_id,
+        account_id: account.id,
+        status: conversation.status,
+        platform: account.platform,
+        updated_at: conversation.updated_at,
+    };
     Ok(Json(ChangeAnswer { success: true, data }))
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DeleteConversationAnswer)]
+pub(crate) struct DeleteAnswer {
+    success: bool,
+    data: Deleted,
+}
+
+/// A conversation that was deleted here.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Deleted {
+    /// The platform's id of it.
+    #[schema(value_type = String)]
+    id: RemoteThread,
+    /// The account it was on.
+    account_id: AccountId,
+    /// Its platform.
+    platform: String,
+    /// How many messages went with it.
+    deleted_messages: u64,
 }
 
 /// Deletes our copy of a conversation. The platform's stays.
 #[utoipa::path(delete, path = "/v1/inbox/conversations/{conversationId}",
     operation_id = "delete_inbox_conversation", tag = "Inbox",
     params(("conversationId" = String, Path, description = "Our id of it, or the platform's"), OneQuery),
-    responses((status = 200, body = ChangeAnswer), (status = "4XX", body = ErrorBody)))]
+    responses((status = 200, body = DeleteAnswer)))]
 pub(crate) async fn delete(
     State(app): State<App>,
     caller: Caller,
     Segment(id): Segment,
     Query(query): Query<OneQuery>,
-) -> Result<Json<ChangeAnswer>> {
+) -> Result<Json<DeleteAnswer>> {
     let mut tx = app.db.write().await?;
     let (account, conversation) = caller.conversation(&mut tx, &query.account_id, &id).await?;
     let deleted = conversations::delete(&mut tx, caller.workspace(), &conversation.id).await?;
     tx.commit().await?;
-    let data = json!({
-        "id": conversation.remote_id, "accountId": account.id, "platform": account.platform,
-        "deletedMessages": deleted,
-    });
-    Ok(Json(ChangeAnswer { success: true, data }))
-}
-
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct ReadRequest {
-    /// The account it is on.
-    account_id: AccountId,
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct ReadAnswer {
-    success: bool,
-    /// How many messages had not been read.
-    marked_count: u64,
-}
-
-/// Marks what the person wrote as read, here and, where the platform shows it, there.
-#[utoipa::path(post, path = "/v1/inbox/conversations/{conversationId}/read",
-    operation_id = "mark_conversation_read", tag = "Inbox",
-    params(("conversationId" = String, Path, description = "Our id of it, or the platform's")),
-    request_body = ReadRequest,
-    responses((status = 200, body = ReadAnswer), (status = "4XX", body = ErrorBody)))]
-pub(crate) async fn mark_read(
-    State(app): State<App>,
-    caller: Caller,
-    Segment(id): Segment,
-    body: Body<ReadRequest>,
-) -> Result<Json<ReadAnswer>> {
-    let mut tx = app.db.write().await?;
-    let (account, mut conversation) =
-        caller.conversation(&mut tx, &body.value.account_id, &id).await?;
-    let marked_count = messages::update_read_by_us(&mut tx, &conversation.id).await?;
-    conversation.unread_count = 0;
-    conversations::update_activity(&mut tx, &conversation).await?;
-    tx.commit().await?;
-    if marked_count > 0 && account.state == AccountState::Connected {
-        line::show_seen(&app, &account, &conversation.participant_id).await;
-    }
-    Ok(Json(ReadAnswer { success: true, marked_count }))
+    let data = Deleted {
+        id: conversation.remote_id,
+        account_id: account.id,
+        platform: account.platform,
+        deleted_messages: deleted,
+    };
+    Ok(Json(DeleteAnswer { success: true, data }))
 }

@@ -15,9 +15,7 @@ pub(crate) async fn openapi() -> impl IntoResponse {
 
 fn description() -> &'static Value {
     static DESCRIPTION: OnceLock<Value> = OnceLock::new();
-    DESCRIPTION.get_or_init(|| {
-        serde_json::to_value(crate::router::openapi()).expect("the description is plain data")
-    })
+    DESCRIPTION.get_or_init(crate::router::openapi)
 }
 
 /// The page about all operations.

@@ -160,8 +160,10 @@ pub(crate) struct ErrorBody {
     pub(crate) platform: Option<String>,
     /// The platform's own words.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<PlatformSaid>)]
     pub(crate) platform_error: Option<Value>,
     /// Anything else worth showing.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
     pub(crate) details: Option<Value>,
 }

@@ -127,3 +127,16 @@ pub(crate) fn name(text: &str, most: usize) -> Result<String, ApiError> {
     }
     Ok(text.to_owned())
 }
+
+/// Takes a URL that requests can be sent to.
+pub(crate) fn http_url(param: &str, text: &str) -> Result<String, ApiError> {
+    let url = url::Url::parse(text).ok().filter(|url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.has_host()
+            && url.username().is_empty()
+            && url.password().is_none()
+            && text.len() <= 2000
+    });
+    let problem = "must be an http or https URL without user info";
+    url.map(String::from).ok_or_else(|| ApiError::bad_value(param, problem))
+}

@@ -32,7 +32,7 @@ pub(crate) async fn alive() -> Json<Probe> {
 
 /// Tells whether the server can work: the database answers and nobody has told it to stop.
 #[utoipa::path(get, path = "/readyz", operation_id = "get_readiness", tag = "Server",
-    responses((status = 200, body = Probe), (status = 503, body = Probe)))]
+    responses((status = 200, body = Probe), (status = 503, body = Probe, description = "It cannot work now; `status` says why.")))]
 pub(crate) async fn ready(State(app): State<App>) -> (StatusCode, Json<Probe>) {
     let answer = |status, text| (status, Json(Probe { status: text, version: VERSION }));
     if app.stop.is_cancelled() {

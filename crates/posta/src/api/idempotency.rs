@@ -8,6 +8,9 @@ use posta_core::failure::Code;
 use posta_store::Tx;
 use posta_store::idempotency::{self, Known, Which};
 use serde::Serialize;
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 use super::auth::Caller;
 use super::error::{ApiError, Result};
@@ -34,6 +37,19 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
             return Ok(Self { key: Some(key.to_owned()), path });
         }
         Err(ApiError::bad_value("Idempotency-Key", "must have 1 to 255 visible characters"))
+    }
+}
+
+impl IntoParams for IdempotencyKey {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let text = ObjectBuilder::new().schema_type(Type::String);
+        let text = text.min_length(Some(1)).max_length(Some(255)).build();
+        let parameter = ParameterBuilder::new()
+            .name("Idempotency-Key")
+            .parameter_in(ParameterIn::Header)
+            .description(Some("Makes a repeat of the request happen once; kept for 24 hours."))
+            .schema(Some(text));
+        vec![parameter.build()]
     }
 }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 use utoipa::ToSchema;
 
 use super::auth::{Caller, check_groups};
-use super::error::{ApiError, ErrorBody, Result};
+use super::error::{ApiError, Result};
 use super::extract::{self, Body, Id};
 use super::idempotency::{self, IdempotencyKey};
 use super::profiles::MessageAnswer;
@@ -88,7 +88,7 @@ pub(crate) struct KeyList {
 
 /// Lists the workspace's keys, oldest first.
 #[utoipa::path(get, path = "/v1/api-keys", operation_id = "list_api_keys", tag = "API keys",
-    responses((status = 200, body = KeyList), (status = "4XX", body = ErrorBody)))]
+    responses((status = 200, body = KeyList)))]
 pub(crate) async fn list(State(app): State<App>, caller: Caller) -> Result<Json<KeyList>> {
     caller.unrestricted("listing keys")?;
     let mut tx = app.db.read().await?;
@@ -146,7 +146,7 @@ pub(crate) struct KeyAnswer {
 /// Makes a key. Its text is in this answer and never shown again.
 #[utoipa::path(post, path = "/v1/api-keys", operation_id = "create_api_key", tag = "API keys",
     request_body = KeyRequest,
-    responses((status = 201, body = KeyAnswer), (status = "4XX", body = ErrorBody)))]
+    responses((status = 201, body = KeyAnswer)))]
 pub(crate) async fn create(
     State(app): State<App>,
     caller: Caller,
@@ -193,8 +193,8 @@ fn checked(app: &App, request: &KeyRequest) -> Result<NewKey> {
 
 /// Revokes a key. It stops working at once.
 #[utoipa::path(delete, path = "/v1/api-keys/{keyId}", operation_id = "delete_api_key",
-    tag = "API keys", params(("keyId" = String, Path, description = "Its id")),
-    responses((status = 200, body = MessageAnswer), (status = "4XX", body = ErrorBody)))]
+    tag = "API keys", params(("keyId" = KeyId, Path, description = "Its id")),
+    responses((status = 200, body = MessageAnswer)))]
 pub(crate) async fn delete(
     State(app): State<App>,
     caller: Caller,
@@ -229,7 +229,7 @@ pub(crate) struct Verified {
 
 /// Tells whether a key works, and whose it is.
 #[utoipa::path(get, path = "/v1/auth/verify", operation_id = "verify_auth", tag = "API keys",
-    responses((status = 200, body = Verified), (status = "4XX", body = ErrorBody)))]
+    responses((status = 200, body = Verified)))]
 pub(crate) async fn verify(caller: Caller) -> Json<Verified> {
     Json(Verified {
         valid: true,

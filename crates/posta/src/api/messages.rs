@@ -3,87 +3,142 @@
 use axum::Json;
 use axum::extract::State;
 use posta_core::event::{Attachment, AttachmentKind, Direction};
+use posta_core::failure::PlatformSaid;
 use posta_core::id::{AccountId, ConversationId, MessageId};
 use posta_core::time::Timestamp;
-use posta_store::accounts::Account;
-use posta_store::conversations::Conversation;
+use posta_store::accounts::{Account, State as AccountState};
+use posta_store::conversations::{self, Conversation};
 use posta_store::messages::{self, Message, Status};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use utoipa::openapi::schema::Object;
 use utoipa::{IntoParams, ToSchema};
 
 use super::auth::Caller;
 use super::conversations::SortOrder;
-use super::error::{ErrorBody, Result};
-use super::extract::{Query, Segment};
+use super::describe::one_of;
+use super::error::Result;
+use super::extract::{Body, Query, Segment};
 use super::page::{self, CursorPage};
 use crate::app::App;
+use crate::flows::line;
 
 /// A message. Its `id` is the platform's, or ours while the platform has none.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[expect(clippy::struct_excessive_bools, reason = "the unified API has these fields")]
 pub(crate) struct MessageShape {
+    /// The platform's id of it, or ours.
     id: String,
+    /// Our id of its conversation.
     conversation_id: ConversationId,
+    /// The account it was written on.
     account_id: AccountId,
+    /// Its platform.
     platform: String,
     /// The text.
     message: Option<String>,
+    /// The platform's id of the person, or our id of the account.
     sender_id: String,
+    /// The name of whoever wrote it, where it is known.
     sender_name: Option<String>,
+    /// Which way it went.
     direction: Direction,
+    /// When it was written.
     created_at: Timestamp,
+    /// The same; null while it is on its way, and when it was not sent.
     sent_at: Option<Timestamp>,
+    /// Its attachments, in order.
     attachments: Vec<AttachmentShape>,
+    /// Always null.
     subject: Option<String>,
+    /// The story it answers: `storyId` and `storyUrl`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
     story_reply: Option<Value>,
+    /// Whether it mentions the account in a story.
     is_story_mention: bool,
+    /// Whether there is content that the platform does not show to apps.
     no_renderable_content: bool,
+    /// Always false: edits are not kept yet.
     is_edited: bool,
+    /// Always null.
     edited_at: Option<Timestamp>,
+    /// Always 0.
     edit_count: i64,
+    /// Always empty.
+    #[schema(value_type = Vec<Object>)]
     edit_history: Vec<Value>,
+    /// Always false: deletions are not kept yet.
     is_deleted: bool,
+    /// Always null.
     deleted_at: Option<Timestamp>,
     /// For outgoing ones: `sent`, `read`, `failed`, or null while it is on its way.
     delivery_status: Option<&'static str>,
+    /// Always null: the platform does not tell.
     delivered_at: Option<Timestamp>,
+    /// When the person read it.
     read_at: Option<Timestamp>,
+    /// Why it was not sent, or why nobody knows.
     delivery_error: Option<DeliveryError>,
+    /// Always empty: reactions are not kept yet.
+    #[schema(value_type = Vec<Object>)]
     reactions: Vec<Value>,
+    /// What came with it, such as `quickReplyPayload`, `postbackPayload` or `referral`.
+    #[schema(value_type = Object)]
     metadata: Value,
+    /// `api` when it was sent through this API; null when it was written in the platform's app.
     sent_via: Option<String>,
     /// Whether it is `received`, `queued`, `sending`, `sent`, `failed` or `unknown`; not in the
     /// hosted product.
-    #[schema(value_type = String)]
+    #[schema(schema_with = status)]
     status: Status,
+}
+
+fn status() -> Object {
+    one_of(&["received", "queued", "sending", "sent", "failed", "unknown"])
 }
 
 /// An attachment of a message.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct AttachmentShape {
+    /// Our id of it.
     id: String,
+    /// What it is.
     #[serde(rename = "type")]
     kind: AttachmentKind,
+    /// The platform's own word, when it says more.
     #[serde(skip_serializing_if = "Option::is_none")]
     original_type: Option<String>,
+    /// Where the platform has it, usually for a limited time.
     url: Option<String>,
+    /// Always null.
     filename: Option<String>,
+    /// Always null.
     preview_url: Option<String>,
+    /// What else the platform says of it.
     #[serde(skip_serializing_if = "Value::is_null")]
+    #[schema(value_type = Option<Object>)]
     payload: Value,
 }
 
 /// Why a message was not sent.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct DeliveryError {
+    /// The stable code.
+    #[schema(value_type = String)]
     code: Value,
+    /// The same.
+    #[schema(value_type = String)]
     title: Value,
+    /// The reason, for people.
+    #[schema(value_type = String)]
     message: Value,
+    /// The platform's own words.
+    #[schema(value_type = Option<PlatformSaid>)]
     details: Value,
+    /// Always null.
     href: Option<String>,
 }
 
@@ -194,7 +249,7 @@ pub(crate) struct MessageList {
 #[utoipa::path(get, path = "/v1/inbox/conversations/{conversationId}/messages",
     operation_id = "get_inbox_conversation_messages", tag = "Inbox",
     params(("conversationId" = String, Path, description = "Our id of it, or the platform's"), ListQuery),
-    responses((status = 200, body = MessageList), (status = "4XX", body = ErrorBody)))]
+    responses((status = 200, body = MessageList)))]
 pub(crate) async fn list(
     State(app): State<App>,
     caller: Caller,
@@ -218,4 +273,44 @@ pub(crate) async fn list(
         sort_order_applied: order,
         last_updated: app.clock.now(),
     }))
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ReadRequest {
+    /// The account it is on.
+    account_id: AccountId,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ReadAnswer {
+    success: bool,
+    /// How many messages had not been read.
+    marked_count: u64,
+}
+
+/// Marks what the person wrote as read, here and, where the platform shows it, there.
+#[utoipa::path(post, path = "/v1/inbox/conversations/{conversationId}/read",
+    operation_id = "mark_conversation_read", tag = "Inbox",
+    params(("conversationId" = String, Path, description = "Our id of it, or the platform's")),
+    request_body = ReadRequest,
+    responses((status = 200, body = ReadAnswer)))]
+pub(crate) async fn mark_read(
+    State(app): State<App>,
+    caller: Caller,
+    Segment(id): Segment,
+    body: Body<ReadRequest>,
+) -> Result<Json<ReadAnswer>> {
+    let mut tx = app.db.write().await?;
+    let (account, mut conversation) =
+        caller.conversation(&mut tx, &body.value.account_id, &id).await?;
+    let marked_count = messages::update_read_by_us(&mut tx, &conversation.id).await?;
+    conversation.unread_count = 0;
+    conversations::update_activity(&mut tx, &conversation).await?;
+    tx.commit().await?;
+    if marked_count > 0 && account.state == AccountState::Connected {
+        line::show_seen(&app, &account, &conversation.participant_id).await;
+    }
+    Ok(Json(ReadAnswer { success: true, marked_count }))
 }

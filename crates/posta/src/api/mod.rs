@@ -5,6 +5,7 @@ pub(crate) mod accounts;
 pub(crate) mod auth;
 pub(crate) mod connect;
 pub(crate) mod conversations;
+pub(crate) mod describe;
 pub(crate) mod docs;
 pub(crate) mod error;
 pub(crate) mod extract;

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::auth::Caller;
-use super::error::{ApiError, ErrorBody, Result};
+use super::error::{ApiError, Result};
 use super::extract::{Body, Id, Query};
 use super::idempotency::{self, IdempotencyKey};
 use super::page::{self, CursorPage};
@@ -156,7 +156,7 @@ fn setup(app: &App, platform: &'static dyn Platform) -> Option<PlatformSetup> {
 /// Lists your apps, oldest first, and what each platform's app needs.
 #[utoipa::path(get, path = "/v1/connect/oauth-apps", operation_id = "list_oauth_apps",
     tag = "Connect", params(ListQuery),
-    responses((status = 200, body = AppList), (status = "4XX", body = ErrorBody)))]
+    responses((status = 200, body = AppList)))]
 pub(crate) async fn list(
     State(app): State<App>,
     caller: Caller,
@@ -207,11 +207,10 @@ pub(crate) struct AppAnswer {
     app: AppShape,
 }
 
-/// Registers an app of yours. Enter the redirect URI and the webhook's callback URL and verify
-/// token from the answer at the platform.
+/// Registers an app of yours. Enter its redirect URI and webhook, as answered, at the platform.
 #[utoipa::path(post, path = "/v1/connect/oauth-apps", operation_id = "create_oauth_app",
-    tag = "Connect", request_body = NewApp,
-    responses((status = 201, body = AppAnswer), (status = "4XX", body = ErrorBody)))]
+    tag = "Connect", params(IdempotencyKey), request_body = NewApp,
+    responses((status = 201, body = AppAnswer)))]
 pub(crate) async fn create(
     State(app): State<App>,
     caller: Caller,
@@ -284,8 +283,8 @@ async fn load(caller: &Caller, tx: &mut Tx, id: &OauthAppId) -> Result<OauthApp>
 
 /// Gets an app of yours.
 #[utoipa::path(get, path = "/v1/connect/oauth-apps/{appId}", operation_id = "get_oauth_app",
-    tag = "Connect", params(("appId" = String, Path, description = "Its id")),
-    responses((status = 200, body = AppAnswer), (status = "4XX", body = ErrorBody)))]
+    tag = "Connect", params(("appId" = OauthAppId, Path, description = "Its id")),
+    responses((status = 200, body = AppAnswer)))]
 pub(crate) async fn get(
     State(app): State<App>,
     caller: Caller,
@@ -315,9 +314,9 @@ pub(crate) struct AppChange {
 
 /// Changes an app of yours. What is left out stays as it is.
 #[utoipa::path(patch, path = "/v1/connect/oauth-apps/{appId}", operation_id = "update_oauth_app",
-    tag = "Connect", params(("appId" = String, Path, description = "Its id")),
+    tag = "Connect", params(("appId" = OauthAppId, Path, description = "Its id")),
     request_body = AppChange,
-    responses((status = 200, body = AppAnswer), (status = "4XX", body = ErrorBody)))]
+    responses((status = 200, body = AppAnswer)))]
 pub(crate) async fn update(
     State(app): State<App>,
     caller: Caller,
@@ -374,8 +373,8 @@ pub(crate) struct DeleteAnswer {
 
 /// Deletes an app of yours.
 #[utoipa::path(delete, path = "/v1/connect/oauth-apps/{appId}", operation_id = "delete_oauth_app",
-    tag = "Connect", params(("appId" = String, Path, description = "Its id"), DeleteQuery),
-    responses((status = 200, body = DeleteAnswer), (status = "4XX", body = ErrorBody)))]
+    tag = "Connect", params(("appId" = OauthAppId, Path, description = "Its id"), DeleteQuery),
+    responses((status = 200, body = DeleteAnswer)))]
 pub(crate) async fn delete(
     State(app): State<App>,
     caller: Caller,

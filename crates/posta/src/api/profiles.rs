@@ -14,7 +14,7 @@ use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
 use super::auth::Caller;
-use super::error::{ApiError, ErrorBody, Result};
+use super::error::{ApiError, Result};
 use super::extract::{self, Body, Id, Query};
 use super::idempotency::{self, IdempotencyKey};
 use super::page;
@@ -95,7 +95,7 @@ pub(crate) struct ProfileList {
 
 /// Lists profiles, oldest first.
 #[utoipa::path(get, path = "/v1/profiles", operation_id = "list_profiles", tag = "Profiles",
-    params(ListQuery), responses((status = 200, body = ProfileList), (status = "4XX", body = ErrorBody)))]
+    params(ListQuery), responses((status = 200, body = ProfileList)))]
 pub(crate) async fn list(
     State(app): State<App>,
     caller: Caller,
@@ -147,8 +147,8 @@ pub(crate) struct ProfileAnswer {
 
 /// Makes a profile.
 #[utoipa::path(post, path = "/v1/profiles", operation_id = "create_profile", tag = "Profiles",
-    request_body = NewProfile,
-    responses((status = 201, body = ProfileAnswer), (status = "4XX", body = ErrorBody)))]
+    params(IdempotencyKey), request_body = NewProfile,
+    responses((status = 201, body = ProfileAnswer)))]
 pub(crate) async fn create(
     State(app): State<App>,
     caller: Caller,
@@ -224,8 +224,8 @@ fn checked_external_id(id: Option<String>) -> Result<Option<String>> {
 
 /// Gets a profile.
 #[utoipa::path(get, path = "/v1/profiles/{profileId}", operation_id = "get_profile", tag = "Profiles",
-    params(("profileId" = String, Path, description = "Its id")),
-    responses((status = 200, body = ProfileAnswer), (status = "4XX", body = ErrorBody)))]
+    params(("profileId" = ProfileId, Path, description = "Its id")),
+    responses((status = 200, body = ProfileAnswer)))]
 pub(crate) async fn get(
     State(app): State<App>,
     caller: Caller,
@@ -268,9 +268,9 @@ fn nullable<'de, D: Deserializer<'de>>(
 
 /// Changes a profile. What is left out stays as it is.
 #[utoipa::path(put, path = "/v1/profiles/{profileId}", operation_id = "update_profile",
-    tag = "Profiles", params(("profileId" = String, Path, description = "Its id")),
+    tag = "Profiles", params(("profileId" = ProfileId, Path, description = "Its id")),
     request_body = ProfileChange,
-    responses((status = 200, body = ProfileAnswer), (status = "4XX", body = ErrorBody)))]
+    responses((status = 200, body = ProfileAnswer)))]
 pub(crate) async fn update(
     State(app): State<App>,
     caller: Caller,
@@ -321,8 +321,8 @@ pub(crate) struct MessageAnswer {
 
 /// Deletes a profile that has no accounts.
 #[utoipa::path(delete, path = "/v1/profiles/{profileId}", operation_id = "delete_profile",
-    tag = "Profiles", params(("profileId" = String, Path, description = "Its id")),
-    responses((status = 200, body = MessageAnswer), (status = "4XX", body = ErrorBody)))]
+    tag = "Profiles", params(("profileId" = ProfileId, Path, description = "Its id")),
+    responses((status = 200, body = MessageAnswer)))]
 pub(crate) async fn delete(
     State(app): State<App>,
     caller: Caller,

@@ -14,9 +14,11 @@ use posta_store::messages::{self, Message, Status};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
+use utoipa::openapi::schema::Object;
 
 use super::auth::Caller;
-use super::error::{ApiError, ErrorBody, Result};
+use super::describe::one_of;
+use super::error::{ApiError, Result};
 use super::extract::{Body, Segment};
 use super::idempotency::{self, IdempotencyKey};
 use crate::app::App;
@@ -80,20 +82,24 @@ pub(crate) struct SendData {
     conversation_id: ConversationId,
     /// `queued` or `sending`, only when the answer is 202.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
+    #[schema(schema_with = sending)]
     status: Option<Status>,
 }
 
-/// Sends a message. Answers 200 with the platform's id once the platform has taken it, and 202 with
-/// ours if that takes longer than `api.send_wait_seconds`. Send an `Idempotency-Key`, and a repeat
-/// of the request sends nothing twice.
+fn sending() -> Object {
+    one_of(&["queued", "sending"])
+}
+
+/// Sends a message.
+///
+/// Answers 200 with the platform's id once the platform has taken it, and 202 with ours if that
+/// takes longer than `api.send_wait_seconds`. Send an `Idempotency-Key`, and a repeat of the
+/// request sends nothing twice.
 #[utoipa::path(post, path = "/v1/inbox/conversations/{conversationId}/messages",
     operation_id = "send_inbox_message", tag = "Inbox",
-    params(("conversationId" = String, Path, description = "Our id of it, or the platform's"),
-        ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 characters, kept 24 hours")),
+    params(("conversationId" = String, Path, description = "Our id of it, or the platform's"), IdempotencyKey),
     request_body = SendRequest,
-    responses((status = 200, body = SendAnswer), (status = 202, body = SendAnswer),
-        (status = "4XX", body = ErrorBody), (status = "5XX", body = ErrorBody)))]
+    responses((status = 200, body = SendAnswer), (status = 202, body = SendAnswer)))]
 pub(crate) async fn send(
     State(app): State<App>,
     caller: Caller,

@@ -11,7 +11,7 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
 use super::auth::Caller;
-use super::error::{ApiError, ErrorBody, Result};
+use super::error::{ApiError, Result};
 use super::extract::Query;
 use super::page;
 use crate::app::App;
@@ -34,10 +34,13 @@ pub(crate) struct LogQuery {
     event_id: Option<String>,
 }
 
+/// What became of a try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum LogStatus {
+    /// The endpoint answered with 2xx.
     Success,
+    /// It answered otherwise, or not in time.
     Failed,
 }
 
@@ -45,24 +48,38 @@ pub(crate) enum LogStatus {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct LogShape {
+    /// The workspace.
     user_id: WorkspaceId,
+    /// The endpoint.
     webhook_id: EndpointId,
+    /// Its name.
     webhook_name: String,
+    /// The event.
     #[schema(value_type = String)]
     event_id: EventId,
+    /// What happened, such as `message.received`.
     event: String,
+    /// True when somebody tried out the endpoint.
     #[serde(skip_serializing_if = "Option::is_none")]
     test: Option<bool>,
+    /// Where it went.
     url: String,
+    /// What became of it.
     status: LogStatus,
+    /// The status of the endpoint's answer.
     status_code: Option<i64>,
+    /// What was sent.
+    #[schema(value_type = Object)]
     request_payload: Value,
     /// The first 10,000 bytes of the answer.
     response_body: Option<String>,
+    /// Why it failed, for people.
     error_message: Option<String>,
+    /// The number of the try, from 1.
     attempt_number: i64,
-    /// In milliseconds.
+    /// How long the answer took, in milliseconds.
     response_time: i64,
+    /// When it was tried.
     created_at: Timestamp,
 }
 
@@ -99,17 +116,22 @@ pub(crate) struct LogList {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct SkipPage {
+    /// How many match.
     total: i64,
+    /// How many a page has.
     limit: i64,
+    /// How many were passed over.
     skip: i64,
+    /// How many pages they fill.
     pages: i64,
+    /// Whether there is more.
     has_more: bool,
 }
 
 /// Lists tries of deliveries, newest first.
 #[utoipa::path(get, path = "/v1/webhooks/logs", operation_id = "get_webhook_logs",
     tag = "Webhooks", params(LogQuery),
-    responses((status = 200, body = LogList), (status = "4XX", body = ErrorBody)))]
+    responses((status = 200, body = LogList)))]
 pub(crate) async fn list(
     State(app): State<App>,
     caller: Caller,

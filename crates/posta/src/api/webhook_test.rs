@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::auth::Caller;
-use super::error::{ApiError, ErrorBody, Result};
+use super::error::{ApiError, Result};
 use super::extract::Body;
 use super::webhooks;
 use crate::app::App;
@@ -35,8 +35,7 @@ pub(crate) struct TestAnswer {
 /// Sends a `webhook.test` event once, whatever the endpoint is subscribed to.
 #[utoipa::path(post, path = "/v1/webhooks/test", operation_id = "test_webhook", tag = "Webhooks",
     request_body = TestRequest,
-    responses((status = 200, body = TestAnswer), (status = 500, body = TestAnswer),
-        (status = "4XX", body = ErrorBody)))]
+    responses((status = 200, body = TestAnswer), (status = 500, body = TestAnswer, description = "The endpoint did not take it.")))]
 pub(crate) async fn test(
     State(app): State<App>,
     caller: Caller,

@@ -12,11 +12,10 @@ use posta_core::time::Timestamp;
 use posta_store::endpoints::{self, Endpoint};
 use posta_store::{Json as DbJson, Tx};
 use serde::{Deserialize, Serialize};
-use url::Url;
 use utoipa::{IntoParams, ToSchema};
 
 use super::auth::{Caller, check_groups};
-use super::error::{ApiError, ErrorBody, Result};
+use super::error::{ApiError, Result};
 use super::extract::{self, Body, Query};
 use super::idempotency::{self, IdempotencyKey};
 use super::send::Warning;
@@ -31,21 +30,31 @@ const MOST: usize = 50;
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct EndpointShape {
+    /// Its id.
     #[serde(rename = "_id")]
     id: EndpointId,
+    /// Its name for people.
     name: String,
+    /// Where deliveries go.
     url: String,
-    /// What signs deliveries; only in the answer that makes or changes it.
+    /// What signs deliveries; only in the answer that made it for you.
     #[serde(skip_serializing_if = "Option::is_none")]
     secret: Option<String>,
+    /// The events it wants.
     events: Vec<String>,
+    /// Whether it gets anything.
     is_active: bool,
+    /// When it was last tried.
     last_fired_at: Option<Timestamp>,
     /// How many tries have failed since the last success.
     failure_count: i64,
+    /// Headers that are added to each delivery.
     custom_headers: BTreeMap<String, String>,
+    /// Resource groups whose events it does not get.
     disabled_resource_groups: Vec<String>,
+    /// Only events of these profiles; of all when empty.
     profile_ids: Vec<ProfileId>,
+    /// Only events of these accounts; of all when empty.
     account_ids: Vec<AccountId>,
 }
 
@@ -82,7 +91,7 @@ pub(crate) struct EndpointList {
 /// Lists webhook endpoints, oldest first. Secrets are not shown again.
 #[utoipa::path(get, path = "/v1/webhooks/settings", operation_id = "get_webhook_settings",
     tag = "Webhooks",
-    responses((status = 200, body = EndpointList), (status = "4XX", body = ErrorBody)))]
+    responses((status = 200, body = EndpointList)))]
 pub(crate) async fn list(State(app): State<App>, caller: Caller) -> Result<Json<EndpointList>> {
     let mut tx = app.db.read().await?;
     let rows = endpoints::list(&mut tx, caller.workspace()).await?;
@@ -125,8 +134,8 @@ pub(crate) struct EndpointAnswer {
 
 /// Adds a webhook endpoint.
 #[utoipa::path(post, path = "/v1/webhooks/settings", operation_id = "create_webhook_settings",
-    tag = "Webhooks", request_body = NewEndpoint,
-    responses((status = 200, body = EndpointAnswer), (status = "4XX", body = ErrorBody)))]
+    tag = "Webhooks", params(IdempotencyKey), request_body = NewEndpoint,
+    responses((status = 200, body = EndpointAnswer)))]
 pub(crate) async fn create(
     State(app): State<App>,
     caller: Caller,
@@ -223,7 +232,7 @@ async fn apply(
         endpoint.name = extract::name(name, 50)?;
     }
     if let Some(url) = &change.url {
-        endpoint.url = checked_url(url)?;
+        endpoint.url = extract::http_url("url", url)?;
     }
     if let Some(events) = &change.events {
         endpoint.events = DbJson(checked_events(events)?);
@@ -267,18 +276,6 @@ async fn apply(
         endpoint.account_ids = DbJson(ids.clone());
     }
     Ok(())
-}
-
-fn checked_url(text: &str) -> Result<String> {
-    let url = Url::parse(text).ok().filter(|url| {
-        matches!(url.scheme(), "http" | "https")
-            && url.has_host()
-            && url.username().is_empty()
-            && url.password().is_none()
-            && text.len() <= 2000
-    });
-    url.map(String::from)
-        .ok_or_else(|| ApiError::bad_value("url", "must be an http or https URL without user info"))
 }
 
 /// Accepts every name that looks like an event's, announced by this version or not.
@@ -347,7 +344,7 @@ pub(crate) async fn load(caller: &Caller, tx: &mut Tx, id: &EndpointId) -> Resul
 /// Changes a webhook endpoint. What is left out stays as it is.
 #[utoipa::path(put, path = "/v1/webhooks/settings", operation_id = "update_webhook_settings",
     tag = "Webhooks", request_body = EndpointChange,
-    responses((status = 200, body = EndpointAnswer), (status = "4XX", body = ErrorBody)))]
+    responses((status = 200, body = EndpointAnswer)))]
 pub(crate) async fn update(
     State(app): State<App>,
     caller: Caller,
@@ -383,7 +380,7 @@ pub(crate) struct Success {
 /// Deletes a webhook endpoint with its deliveries and log.
 #[utoipa::path(delete, path = "/v1/webhooks/settings", operation_id = "delete_webhook_settings",
     tag = "Webhooks", params(DeleteQuery),
-    responses((status = 200, body = Success), (status = "4XX", body = ErrorBody)))]
+    responses((status = 200, body = Success)))]
 pub(crate) async fn delete(
     State(app): State<App>,
     caller: Caller,

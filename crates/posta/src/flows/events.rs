@@ -33,7 +33,7 @@ pub struct Envelope<'a> {
 
 /// The blocks of each kind of event.
 #[derive(Debug, Serialize, ToSchema)]
-#[serde(untagged, rename_all_fields = "camelCase")]
+#[serde(untagged)]
 pub enum Payload {
     /// `message.received` and `message.sent`.
     Message {
@@ -45,15 +45,18 @@ pub enum Payload {
         account: InboxAccount,
         /// What came with it, such as the payload of a button.
         #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = Option<Object>)]
         metadata: Option<Value>,
     },
     /// `message.read`.
+    #[serde(rename_all = "camelCase")]
     MessageStatus {
         /// The message.
         message: Box<MessageBlock>,
         /// When it came to this.
         status_at: Timestamp,
         /// Always null: reading does not fail.
+        #[schema(value_type = Option<Object>)]
         error: Option<Value>,
         /// The conversation it stands in.
         conversation: ConversationBlock,
@@ -61,6 +64,7 @@ pub enum Payload {
         account: InboxAccount,
     },
     /// `conversation.started`.
+    #[serde(rename_all = "camelCase")]
     ConversationStarted {
         /// The conversation.
         conversation: StartedConversation,
@@ -70,6 +74,7 @@ pub enum Payload {
         started_at: Timestamp,
     },
     /// `account.disconnected`.
+    #[serde(rename_all = "camelCase")]
     AccountDisconnected {
         /// The account.
         account: AccountBlock,
@@ -154,6 +159,7 @@ pub struct AttachmentBlock {
     pub url: String,
     /// What else the platform says of it.
     #[serde(skip_serializing_if = "Value::is_null")]
+    #[schema(value_type = Option<Object>)]
     pub payload: Value,
 }
 
@@ -232,8 +238,10 @@ pub struct StartedConversation {
     #[schema(value_type = String)]
     pub status: Status,
     /// What brought the person here.
+    #[schema(value_type = Option<Object>)]
     pub metadata: Option<Value>,
     /// Always null: ads are not looked up.
+    #[schema(value_type = Option<Object>)]
     pub ad_attribution: Option<Value>,
 }
 
