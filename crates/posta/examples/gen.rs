@@ -6,14 +6,19 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
+use posta::config::{DEFAULTS, Layers};
 use posta_core::failure::Code;
 
 /// Makes the text of a generated file.
 type Make = fn() -> anyhow::Result<String>;
 
 /// Where each generated file lies, and what makes it. One line each.
-const FILES: &[(&str, Make)] = &[("docs/errors.md", errors)];
+const FILES: &[(&str, Make)] = &[
+    ("openapi.json", openapi),
+    ("docs/errors.md", errors),
+    ("docs/configuration.md", configuration),
+];
 
 fn main() -> anyhow::Result<()> {
     let folder = std::env::args_os().nth(1);
@@ -25,6 +30,12 @@ fn main() -> anyhow::Result<()> {
         fs::write(&target, make()?)?;
     }
     Ok(())
+}
+
+/// The description of the API; its keys are sorted, so that it changes only where the API does.
+fn openapi() -> anyhow::Result<String> {
+    let text = serde_json::to_string_pretty(&posta::router::openapi())?;
+    Ok(text + "\n")
 }
 
 const ERRORS_INTRODUCTION: &str = "\
@@ -72,4 +83,58 @@ fn errors() -> anyhow::Result<String> {
 fn kind(code: Code) -> anyhow::Result<String> {
     let text = serde_json::to_value(code.error_type())?;
     Ok(text.as_str().context("a type is text")?.to_owned())
+}
+
+const CONFIGURATION_INTRODUCTION: &str = "\
+<!-- Written by `cargo xtask gen` from crates/posta/src/config/config.default.toml. Change that, not
+this. -->
+
+# Configuration
+
+Each setting has a default. A file given with `--config FILE` overrides it, and an environment
+variable overrides both. A setting or variable with an unknown name is refused, with the nearest
+right one. `posta config` shows what is in force and where each value is from;
+`posta config --defaults` prints a commented file to begin with.
+
+A list in an environment variable is separated by commas.
+";
+
+/// The page of all settings, in the order of the commented defaults.
+fn configuration() -> anyhow::Result<String> {
+    let mut page = String::from(CONFIGURATION_INTRODUCTION);
+    let settings: Vec<_> = Layers::defaults().settings().collect();
+    let (mut section, mut about) = (String::new(), String::new());
+    let mut is_comment_over = false;
+    let mut described = 0;
+    for line in DEFAULTS.lines().skip_while(|line| !line.is_empty()) {
+        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            section = format!("{name}.");
+        } else if let Some(comment) = line.strip_prefix('#') {
+            if std::mem::take(&mut is_comment_over) {
+                about.clear();
+            }
+            about.push_str(comment);
+        } else if let Some((key, _)) = line.split_once(" = ") {
+            is_comment_over = true;
+            let key = format!("{section}{key}");
+            let setting = settings.iter().find(|one| one.key == key).context(key)?;
+            writeln!(page, "\n## {}\n", setting.key)?;
+            writeln!(page, "- Default: `{}`", setting.value)?;
+            writeln!(page, "- Environment: `{}`\n", setting.variable())?;
+            writeln!(page, "{}", meaning(&about))?;
+            described += 1;
+        }
+    }
+    ensure!(described == settings.len(), "a setting has no line of its own in the defaults");
+    Ok(page)
+}
+
+/// A comment without the names of variables in brackets, which stand beside it.
+fn meaning(comment: &str) -> String {
+    let mut text = comment.trim().to_owned();
+    while let Some(start) = text.find("(POSTA_") {
+        let end = text[start..].find(')').map_or(text.len(), |length| start + length + 1);
+        text.replace_range(start..end, "");
+    }
+    text.trim().to_owned()
 }
