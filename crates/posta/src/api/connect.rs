@@ -217,13 +217,14 @@ pub(crate) async fn callback(
         (Some(url), Err(error)) => fail(url, &name, error, &brought, &request_id),
         (None, Ok(account)) => {
             let title = format!("{} is connected", account.username);
-            page(StatusCode::OK, &title, "You can close this page.")
+            page(StatusCode::OK, &title, &["You can close this page."])
         }
         (None, Err(error)) => {
             let error = logged(error);
-            let text = format!("{} {}", error.message, error.code.remedy());
             let status = StatusCode::from_u16(error.code.status());
-            page(status.unwrap_or(StatusCode::BAD_REQUEST), "Not connected", &text)
+            let status = status.unwrap_or(StatusCode::BAD_REQUEST);
+            let text = [&sentence(&error.message), error.code.remedy()];
+            page(status, "Not connected", &text)
         }
     }
 }
@@ -287,7 +288,15 @@ fn logged(error: FlowError) -> ApiError {
     error
 }
 
-fn page(status: StatusCode, title: &str, text: &str) -> Response {
+/// Messages are written to stand behind a colon; on a page they stand alone.
+fn sentence(message: &str) -> String {
+    let mut letters = message.chars();
+    let first = letters.next().map(char::to_uppercase);
+    let whole: String = first.into_iter().flatten().chain(letters).collect();
+    if whole.ends_with('.') { whole } else { whole + "." }
+}
+
+fn page(status: StatusCode, title: &str, text: &[&str]) -> Response {
     let body = html! {
         (DOCTYPE)
         html lang="en" {
@@ -295,9 +304,9 @@ fn page(status: StatusCode, title: &str, text: &str) -> Response {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 title { (title) " · Posta" }
-                style { "body{font:16px/1.5 system-ui,sans-serif;max-width:32rem;margin:20vh auto;padding:0 1rem}" }
+                style { ":root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:32rem;margin:20vh auto;padding:0 1rem}" }
             }
-            body { h1 { (title) } p { (text) } }
+            body { h1 { (title) } @for text in text { p { (text) } } }
         }
     };
     (status, body).into_response()

@@ -18,7 +18,7 @@ use crate::sandbox::{Sandbox, world};
 
 const STYLE: &str = "body{margin:0;background:#f4f4f6;color:#1c1c21;font:16px/1.5 system-ui,\
 sans-serif}main{max-width:26rem;margin:3rem auto;padding:2rem;background:#fff;border:1px solid \
-#dcdce2;border-radius:.75rem}h1{font-size:1.3rem;margin:0 0 1rem}.mark{background:#fff3c4;\
+#dcdce2;border-radius:.75rem}h1{font-size:1.3rem;margin:0 0 1rem}.mark{margin:0;background:#fff3c4;\
 color:#5c4700;text-align:center;padding:.5rem;font-size:.9rem}label{display:block;margin:.4rem 0}\
 fieldset{border:0;padding:0;margin:1.2rem 0}legend{font-weight:600}code{overflow-wrap:anywhere}\
 small{color:#5d5d68}button{font:inherit;width:100%;padding:.65rem;margin-top:.6rem;border:1px \
