@@ -47,7 +47,6 @@ pub(crate) struct ConversationShape {
     last_message: Option<String>,
     /// When that was written.
     updated_time: Timestamp,
-    /// Whether it is in the inbox or put away.
     #[schema(schema_with = status)]
     status: Status,
     /// How many messages nobody here has read, at most 1000.
@@ -66,7 +65,7 @@ pub(crate) struct ConversationShape {
 }
 
 fn status() -> Object {
-    one_of(&["active", "archived"])
+    one_of("Whether it is in the inbox or put away.", &["active", "archived"])
 }
 
 fn shape(conversation: Conversation, account: &Account) -> ConversationShape {
@@ -99,7 +98,6 @@ pub(crate) struct ListQuery {
     profile_id: Option<ProfileId>,
     /// Only those on this platform.
     platform: Option<String>,
-    /// `active` or `archived`.
     #[param(schema_with = status)]
     status: Option<Status>,
     /// `inbox` (the default); nothing is in `requests`.
@@ -269,7 +267,6 @@ pub(crate) async fn get(
 pub(crate) struct Change {
     /// The account it is on.
     account_id: AccountId,
-    /// `active` or `archived`.
     #[schema(schema_with = status)]
     status: Status,
 }
@@ -289,7 +286,6 @@ pub(crate) struct Changed {
     id: RemoteThread,
     /// The account it is on.
     account_id: AccountId,
-    /// Whether it is in the inbox or put away.
     #[schema(schema_with = status)]
     status: Status,
     /// Its platform.

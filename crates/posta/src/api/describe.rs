@@ -34,10 +34,11 @@ const TAGS: [(&str, &str); 8] = [
     ("Events", "What Posta sends to webhook endpoints."),
 ];
 
-/// A text that is one of these, for shapes whose type belongs to the store.
-pub(crate) fn one_of(values: &[&'static str]) -> Object {
+/// A text that is one of these, for fields whose type belongs to the store.
+pub(crate) fn one_of(about: &str, values: &[&'static str]) -> Object {
     let values = values.iter().copied();
-    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(values)).build()
+    let text = ObjectBuilder::new().schema_type(Type::String).description(Some(about));
+    text.enum_values(Some(values)).build()
 }
 
 /// Describes the operations and everything around them.

@@ -89,14 +89,13 @@ pub(crate) struct MessageShape {
     metadata: Value,
     /// `api` when it was sent through this API; null when it was written in the platform's app.
     sent_via: Option<String>,
-    /// Whether it is `received`, `queued`, `sending`, `sent`, `failed` or `unknown`; not in the
-    /// hosted product.
     #[schema(schema_with = status)]
     status: Status,
 }
 
 fn status() -> Object {
-    one_of(&["received", "queued", "sending", "sent", "failed", "unknown"])
+    let about = "Where it stands; not in the hosted product.";
+    one_of(about, &["received", "queued", "sending", "sent", "failed", "unknown"])
 }
 
 /// An attachment of a message.

@@ -80,14 +80,13 @@ pub(crate) struct SendData {
     message_id: String,
     /// Our id of the conversation.
     conversation_id: ConversationId,
-    /// `queued` or `sending`, only when the answer is 202.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = sending)]
     status: Option<Status>,
 }
 
 fn sending() -> Object {
-    one_of(&["queued", "sending"])
+    one_of("Where it stands; only when the answer is 202.", &["queued", "sending"])
 }
 
 /// Sends a message.

@@ -209,7 +209,7 @@ pub struct ConversationBlock {
     /// The person's picture.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub participant_picture: Option<String>,
-    /// Whether it is in the inbox.
+    /// Whether it is in the inbox: `active` or `archived`.
     #[schema(value_type = String)]
     pub status: Status,
 }
@@ -234,7 +234,7 @@ pub struct StartedConversation {
     /// The person's picture.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub participant_picture: Option<String>,
-    /// Whether it is in the inbox.
+    /// Whether it is in the inbox: `active` or `archived`.
     #[schema(value_type = String)]
     pub status: Status,
     /// What brought the person here.
