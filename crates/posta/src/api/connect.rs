@@ -223,7 +223,7 @@ pub(crate) async fn callback(
             let error = logged(error);
             let status = StatusCode::from_u16(error.code.status());
             let status = status.unwrap_or(StatusCode::BAD_REQUEST);
-            let text = [&sentence(&error.message), error.code.remedy()];
+            let text = [&sentence(&error.message), error.remedy()];
             page(status, "Not connected", &text)
         }
     }

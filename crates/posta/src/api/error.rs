@@ -35,6 +35,8 @@ pub(crate) struct More {
     pub(crate) platform_error: Option<Value>,
     /// Anything else worth showing.
     pub(crate) details: Option<Value>,
+    /// What to do, where more is known than the code's own remedy.
+    pub(crate) remedy: Option<String>,
     /// What really happened; logged once, never sent.
     pub(crate) source: Option<String>,
 }
@@ -71,6 +73,11 @@ impl ApiError {
         self
     }
 
+    /// Says what to do about it.
+    pub(crate) fn remedy(&self) -> &str {
+        self.more.remedy.as_deref().unwrap_or(self.code.remedy())
+    }
+
     /// Posta itself failed: the reason is for the log only.
     pub(crate) fn internal(source: impl std::fmt::Display) -> Self {
         let mut error = Self::plain(Code::ApiError);
@@ -102,11 +109,8 @@ impl From<posta_store::Error> for ApiError {
 
 impl From<ConnectorError> for ApiError {
     fn from(error: ConnectorError) -> Self {
-        let message = match error.remedy {
-            Some(remedy) => format!("{} {remedy}", error.message),
-            None => error.message,
-        };
-        let mut answer = Self::new(error.code, message);
+        let mut answer = Self::new(error.code, error.message);
+        answer.more.remedy = error.remedy.map(ToOwned::to_owned);
         answer.retry_after = matches!(error.retry, Retry::RateLimited { .. }).then_some(60);
         answer.more.platform_error = error.said.map(|said| platform_error(&said));
         answer.more.details = error.details;

@@ -106,7 +106,7 @@ fn envelope(app: &App, response: Response) -> Response {
 /// What failed and why, then what to do.
 fn sentence(error: &ApiError) -> String {
     let message = error.message.trim_end_matches('.');
-    format!("{message}. {}", error.code.remedy())
+    format!("{message}. {}", error.remedy())
 }
 
 /// Turns a panic into the ordinary failure of a server.

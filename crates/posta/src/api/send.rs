@@ -245,11 +245,9 @@ fn answer(message: &Message, warnings: Vec<Warning>, is_replay: bool) -> Result<
 fn failure(message: &Message) -> ApiError {
     let stored = message.error.as_ref().map(|json| json.0.clone()).unwrap_or_default();
     let code = Code::ALL.iter().find(|code| stored["code"] == code.as_str());
-    let mut text = stored["message"].as_str().unwrap_or("the message was not sent").to_owned();
-    if let Some(remedy) = stored["remedy"].as_str() {
-        text = format!("{text} {remedy}");
-    }
+    let text = stored["message"].as_str().unwrap_or("the message was not sent");
     let mut error = ApiError::new(code.copied().unwrap_or(Code::PlatformRefused), text);
+    error.more.remedy = stored["remedy"].as_str().map(ToOwned::to_owned);
     error.more.platform_error =
         Some(stored["platformError"].clone()).filter(|said| !said.is_null());
     error.more.details = Some(stored["details"].clone()).filter(|details| !details.is_null());

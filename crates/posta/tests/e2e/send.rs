@@ -219,6 +219,8 @@ story! {
         stage.control("instagram/tokens/revoke", &json!({"account": "lumen.cafe.demo"})).await;
         let error = stage.send(MIRA, "Anyone?", &[]).await.expect_error(401, "reconnect_required");
         assert_eq!(error["platformError"]["code"], 190);
+        let text = error["error"].as_str().unwrap();
+        assert_eq!(text.matches("onnect the account again").count(), 1, "one remedy: {text}");
         stage.settle().await;
         assert_eq!(stage.hook.names(), ["account.disconnected"]);
         let event = stage.hook.events("account.disconnected").remove(0);
