@@ -19,7 +19,7 @@ use crate::api::{
 use crate::app::App;
 
 /// The largest body that the API takes.
-const LARGEST_BODY: usize = 1 << 20;
+pub(crate) const LARGEST_BODY: usize = 1 << 20;
 
 /// Everything below `/v1` needs a key.
 fn with_key() -> OpenApiRouter<App> {

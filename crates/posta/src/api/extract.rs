@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 use super::error::ApiError;
+use crate::router::LARGEST_BODY;
 
 /// A JSON body, and the hash by which a repeat of the request is told from another.
 pub(crate) struct Body<T> {
@@ -28,12 +29,18 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
             .and_then(|value| value.to_str().ok())
             .is_some_and(|value| value.to_ascii_lowercase().starts_with("application/json"));
         let bytes = Bytes::from_request(request, state).await.map_err(|rejection| {
-            let is_large = rejection.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE;
-            let code = if is_large { Code::BodyTooLarge } else { Code::InvalidContent };
-            ApiError::new(code, rejection.body_text())
+            if rejection.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE {
+                let problem = format!("the body has more than {LARGEST_BODY} bytes");
+                return ApiError::new(Code::BodyTooLarge, problem);
+            }
+            ApiError::new(Code::InvalidContent, rejection.body_text())
         })?;
         if !is_json {
             return Err(ApiError::plain(Code::UnsupportedMediaType));
+        }
+        // serde would also take a list of the fields' values in order, or ask for a struct by name.
+        if bytes.trim_ascii_start().first() != Some(&b'{') {
+            return Err(ApiError::new(Code::InvalidContent, "the body is not a JSON object"));
         }
         let mut json = serde_json::Deserializer::from_slice(&bytes);
         let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
@@ -94,7 +101,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Segment {
         axum::extract::Path::<String>::from_request_parts(parts, state)
             .await
             .map(|axum::extract::Path(text)| Self(text))
-            .map_err(|rejection| ApiError::new(Code::InvalidFieldValue, rejection.body_text()))
+            .map_err(|rejection| ApiError::bad_value("path", format!("is bad: {rejection}")))
     }
 }
 
@@ -113,6 +120,12 @@ fn bad_input(path: &str, is_data: bool, problem: &str) -> ApiError {
         let is_nested = !matches!(path, "" | ".") && !path.ends_with(name);
         let param = if is_nested { format!("{path}.{name}") } else { name.to_owned() };
         return ApiError::missing(&param);
+    }
+    // So is the name of one that was given twice, perhaps in two spellings.
+    if let Some(name) =
+        problem.strip_prefix("duplicate field `").and_then(|rest| rest.split('`').next())
+    {
+        return ApiError::bad_value(name, "was given more than once");
     }
     let param = if matches!(path, "" | ".") { "body" } else { path };
     let problem = problem.split(" at line ").next().unwrap_or(problem);
