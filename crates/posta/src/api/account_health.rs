@@ -47,7 +47,7 @@ pub(crate) struct Health {
     /// Its handle.
     username: String,
     /// Its name for people.
-    display_name: Option<String>,
+    display_name: String,
     /// Its profile.
     profile_id: ProfileId,
     /// How it is, in one word.
@@ -59,6 +59,7 @@ pub(crate) struct Health {
     /// Whether the platform accepts the token, as far as we know.
     token_valid: bool,
     /// When the token dies.
+    #[serde(skip_serializing_if = "Option::is_none")]
     token_expires_at: Option<Timestamp>,
     /// Whether only a new login helps.
     needs_reconnect: bool,
@@ -189,7 +190,7 @@ fn health(account: &Account, now: Timestamp) -> Health {
         account_id: account.id.clone(),
         platform: account.platform.clone(),
         username: account.username.clone(),
-        display_name: account.display_name.clone(),
+        display_name: account.display_name.clone().unwrap_or_else(|| account.username.clone()),
         profile_id: account.profile_id.clone(),
         status,
         can_post: is_connected && is_granted(account, "posting"),
@@ -293,8 +294,10 @@ pub(crate) struct TokenStatus {
     /// Whether the platform accepts it, as far as we know.
     valid: bool,
     /// When it dies.
+    #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<Timestamp>,
     /// The time left, for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
     expires_in: Option<String>,
     /// Whether less than 24 hours are left.
     needs_refresh: bool,

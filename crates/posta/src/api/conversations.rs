@@ -17,6 +17,7 @@ use super::error::Result;
 use super::extract::{Body, Query, Segment};
 use super::page::{self, CursorPage};
 use crate::app::App;
+use crate::flows::events::participant_name;
 
 /// The largest number of unread messages that is told.
 const UNREAD_SHOWN: i64 = 1000;
@@ -37,14 +38,14 @@ pub(crate) struct ConversationShape {
     page_id: Option<String>,
     /// The platform's id of the person.
     participant_id: String,
-    /// The person's name, where it is known.
-    participant_name: Option<String>,
+    /// The person's name; while none is known, their handle or id.
+    participant_name: String,
     /// The person's handle, where it is known.
     participant_username: Option<String>,
     /// The person's picture, where it is known.
     participant_picture: Option<String>,
-    /// The text of the newest message.
-    last_message: Option<String>,
+    /// The text of the newest message; empty when it has none.
+    last_message: String,
     /// When that was written.
     updated_time: Timestamp,
     #[schema(schema_with = status)]
@@ -70,16 +71,16 @@ fn status() -> Object {
 
 fn shape(conversation: Conversation, account: &Account) -> ConversationShape {
     ConversationShape {
-        id: conversation.remote_id.into(),
+        id: conversation.remote_id.to_string(),
         platform: account.platform.clone(),
         account_id: account.id.clone(),
         account_username: account.username.clone(),
         page_id: None,
-        participant_id: conversation.participant_id.into(),
-        participant_name: conversation.participant_name,
+        participant_id: conversation.participant_id.to_string(),
+        participant_name: participant_name(&conversation),
         participant_username: conversation.participant_username,
         participant_picture: conversation.participant_picture,
-        last_message: conversation.last_message,
+        last_message: conversation.last_message.unwrap_or_default(),
         updated_time: conversation.last_message_at.unwrap_or(conversation.updated_at),
         status: conversation.status,
         unread_count: conversation.unread_count.min(UNREAD_SHOWN),
@@ -222,6 +223,7 @@ pub(crate) struct OneConversation {
     #[serde(flatten)]
     conversation: ConversationShape,
     /// When the newest message was written.
+    #[serde(skip_serializing_if = "Option::is_none")]
     last_message_at: Option<Timestamp>,
     /// The people in it, the account left out.
     participants: Vec<Participant>,
@@ -232,8 +234,8 @@ pub(crate) struct OneConversation {
 pub(crate) struct Participant {
     /// The platform's id of them.
     id: String,
-    /// Their name, where it is known.
-    name: Option<String>,
+    /// Their name; while none is known, their handle or id.
+    name: String,
 }
 
 /// Gets a conversation.
@@ -251,7 +253,7 @@ pub(crate) async fn get(
     let (account, conversation) = caller.conversation(&mut tx, &query.account_id, &id).await?;
     let participants = vec![Participant {
         id: conversation.participant_id.to_string(),
-        name: conversation.participant_name.clone(),
+        name: participant_name(&conversation),
     }];
     Ok(Json(OneAnswer {
         data: OneConversation {

@@ -30,7 +30,8 @@ pub(crate) struct KeyShape {
     name: String,
     /// Enough of its text to recognise it by.
     key_preview: String,
-    /// When it stops working; null means never.
+    /// When it stops working; absent means never.
+    #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<Timestamp>,
     /// When it was made.
     created_at: Timestamp,
@@ -43,10 +44,16 @@ pub(crate) struct KeyShape {
     /// The resource groups that are switched off for it.
     disabled_resource_groups: Vec<String>,
     /// Who made it: the workspace.
-    created_by: WorkspaceId,
+    created_by: Maker,
     /// The key's text, only in the answer that makes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<String>,
+}
+
+/// Who made a key.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Maker {
+    id: WorkspaceId,
 }
 
 /// A profile that a key sees.
@@ -75,7 +82,7 @@ async fn shape(tx: &mut Tx, key: Key) -> posta_store::Result<KeyShape> {
         profile_ids: seen,
         permission: if key.is_read_only { "read" } else { "read-write" },
         disabled_resource_groups: key.disabled_groups.0,
-        created_by: key.workspace_id,
+        created_by: Maker { id: key.workspace_id },
         key: None,
     })
 }

@@ -3,7 +3,6 @@
 use axum::Json;
 use axum::extract::State;
 use posta_core::event::{Attachment, AttachmentKind, Direction};
-use posta_core::failure::PlatformSaid;
 use posta_core::id::{AccountId, ConversationId, MessageId};
 use posta_core::time::Timestamp;
 use posta_store::accounts::{Account, State as AccountState};
@@ -36,8 +35,8 @@ pub(crate) struct MessageShape {
     account_id: AccountId,
     /// Its platform.
     platform: String,
-    /// The text.
-    message: Option<String>,
+    /// The text; empty when it has none.
+    message: String,
     /// The platform's id of the person, or our id of the account.
     sender_id: String,
     /// The name of whoever wrote it, where it is known.
@@ -110,8 +109,8 @@ pub(crate) struct AttachmentShape {
     /// The platform's own word, when it says more.
     #[serde(skip_serializing_if = "Option::is_none")]
     original_type: Option<String>,
-    /// Where the platform has it, usually for a limited time.
-    url: Option<String>,
+    /// Where the platform has it, usually for a limited time; empty when it gives no URL.
+    url: String,
     /// Always null.
     filename: Option<String>,
     /// Always null.
@@ -125,20 +124,16 @@ pub(crate) struct AttachmentShape {
 /// Why a message was not sent.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct DeliveryError {
+    /// The platform's code, when it gave one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<i64>,
     /// The stable code.
-    #[schema(value_type = String)]
-    code: Value,
-    /// The same.
-    #[schema(value_type = String)]
-    title: Value,
+    title: String,
     /// The reason, for people.
-    #[schema(value_type = String)]
-    message: Value,
-    /// The platform's own words.
-    #[schema(value_type = Option<PlatformSaid>)]
-    details: Value,
-    /// Always null.
-    href: Option<String>,
+    message: String,
+    /// The platform's words, when it said something.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<String>,
 }
 
 fn shape(message: Message, account: &Account, conversation: &Conversation) -> MessageShape {
@@ -161,7 +156,7 @@ fn shape(message: Message, account: &Account, conversation: &Conversation) -> Me
         conversation_id: message.conversation_id,
         account_id: message.account_id,
         platform: account.platform.clone(),
-        message: message.text,
+        message: message.text.unwrap_or_default(),
         sender_id: message.sender_id,
         direction: message.direction,
         created_at: message.sent_at,
@@ -189,7 +184,7 @@ fn attachment(message: &MessageId, index: usize, attachment: Attachment) -> Atta
         id: format!("{message}-{index}"),
         kind: attachment.kind,
         original_type: attachment.original,
-        url: attachment.url,
+        url: attachment.url.unwrap_or_default(),
         filename: None,
         preview_url: None,
         payload: attachment.payload,
@@ -210,12 +205,12 @@ fn delivery_status(
 }
 
 fn delivery_error(stored: &Value) -> DeliveryError {
+    let text = |value: &Value| value.as_str().map(ToOwned::to_owned);
     DeliveryError {
-        code: stored["code"].clone(),
-        title: stored["code"].clone(),
-        message: stored["message"].clone(),
-        details: stored["platformError"].clone(),
-        href: None,
+        code: stored["platformError"]["code"].as_i64(),
+        title: text(&stored["code"]).unwrap_or_default(),
+        message: text(&stored["message"]).unwrap_or_default(),
+        details: text(&stored["platformError"]["message"]),
     }
 }
 

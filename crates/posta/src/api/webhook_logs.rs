@@ -66,14 +66,17 @@ pub(crate) struct LogShape {
     url: String,
     /// What became of it.
     status: LogStatus,
-    /// The status of the endpoint's answer.
+    /// The status of the endpoint's answer; absent when there was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
     status_code: Option<i64>,
     /// What was sent.
     #[schema(value_type = Object)]
     request_payload: Value,
     /// The first 10,000 bytes of the answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
     response_body: Option<String>,
     /// Why it failed, for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
     error_message: Option<String>,
     /// The number of the try, from 1.
     attempt_number: i64,

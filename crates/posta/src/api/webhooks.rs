@@ -45,6 +45,7 @@ pub(crate) struct EndpointShape {
     /// Whether it gets anything.
     is_active: bool,
     /// When it was last tried.
+    #[serde(skip_serializing_if = "Option::is_none")]
     last_fired_at: Option<Timestamp>,
     /// How many tries have failed since the last success.
     failure_count: i64,

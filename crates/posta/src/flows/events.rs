@@ -226,7 +226,7 @@ pub struct StartedConversation {
     pub platform_conversation_id: RemoteThread,
     /// The platform's id of the person.
     pub participant_id: RemotePerson,
-    /// The person's name, or their id while no name is known.
+    /// The person's name; while none is known, their handle or id.
     pub participant_name: String,
     /// The person's handle.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -367,6 +367,16 @@ pub fn message_block(
     })
 }
 
+/// What to call the person: clients of the unified API rely on there being a name.
+#[must_use]
+pub fn participant_name(conversation: &Conversation) -> String {
+    let known = conversation.participant_name.as_ref();
+    known
+        .or(conversation.participant_username.as_ref())
+        .cloned()
+        .unwrap_or_else(|| conversation.participant_id.to_string())
+}
+
 /// Shows a conversation that has just begun.
 #[must_use]
 pub fn started_conversation(account: &Account, conversation: &Conversation) -> StartedConversation {
@@ -375,10 +385,7 @@ pub fn started_conversation(account: &Account, conversation: &Conversation) -> S
         platform: account.platform.clone(),
         platform_conversation_id: conversation.remote_id.clone(),
         participant_id: conversation.participant_id.clone(),
-        participant_name: conversation
-            .participant_name
-            .clone()
-            .unwrap_or_else(|| conversation.participant_id.to_string()),
+        participant_name: participant_name(conversation),
         participant_username: conversation.participant_username.clone(),
         participant_picture: conversation.participant_picture.clone(),
         status: conversation.status,
