@@ -331,6 +331,7 @@ for (const root of ["/api", ""]) {
         assertShape(data, { success: shape.is(true), webhook: shape.webhook });
         assert.deepEqual(data.webhook.events, events);
         assert.equal(data.webhook.isActive, true);
+        assert.equal(data.webhook.secret, undefined, "the customer knows it");
         webhookId = data.webhook._id;
 
         const none = zernio.webhooks.createWebhookSettings({ body: { ...body, events: [] } });
