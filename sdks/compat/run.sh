@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs the published Node SDK of the unified API against a built Posta, with nothing but loopback.
+# Runs the published SDKs of the unified API against a built Posta, with nothing but loopback: the
+# Node SDK, plain HTTP, and where there is a Python with venv, the Python SDK.
 #
 # usage: sdks/compat/run.sh [path of the posta binary, default target/release/posta]
 set -euo pipefail
@@ -35,8 +36,15 @@ free_ports() {
     }, 50);'
 }
 
-cp "$here"/*.mjs "$here"/package.json "$here"/package-lock.json "$work"
+cp "$here"/*.{mjs,json,py,txt} "$work"
 (cd "$work" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
+
+python=
+if python3 -c 'import ensurepip, venv' 2>/dev/null; then
+  python3 -m venv "$work/python"
+  python=$work/python/bin/python
+  "$python" -m pip install --quiet --disable-pip-version-check -r "$work/requirements.txt"
+fi
 
 read -r port sandbox_port < <(free_ports)
 data=$work/data
@@ -62,3 +70,9 @@ POSTA_API_KEY=$(<"$data/dev-api-key")
 export POSTA_API_KEY
 cd "$work"
 node --test --test-reporter=spec core.mjs
+node --test --test-reporter=spec protocol.mjs
+if [[ -n $python ]]; then
+  "$python" core.py
+else
+  printf 'the Python SDK is skipped: there is no python3 with venv\n'
+fi
