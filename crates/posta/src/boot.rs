@@ -30,7 +30,7 @@ pub async fn build(config: Config, clock: Clock, chance: Chance) -> anyhow::Resu
         )
     })?;
     let db = open(&config.database.url).await?;
-    check_schema(&db).await?;
+    check_schema(&db, &config.database.url).await?;
     let sites = sites(&config)?;
     Ok(App::new(Foundation { config, db, http: Http::new(), clock, chance, ring, sites }))
 }
@@ -40,21 +40,32 @@ pub async fn build(config: Config, clock: Clock, chance: Chance) -> anyhow::Resu
 /// # Errors
 /// When it cannot be opened; the message names it without its password.
 pub async fn open(url: &Open) -> anyhow::Result<Db> {
-    let name = match url {
-        Open::Sqlite(path) => format!("the SQLite file {}", path.display()),
-        Open::Postgres(_) => "the Postgres server in database.url".to_owned(),
-    };
-    Db::open(url).await.with_context(|| format!("cannot open {name}"))
+    Db::open(url).await.with_context(|| {
+        let remedy = match url {
+            Open::Sqlite(_) => "its folder must exist, and this user must be able to write to both",
+            Open::Postgres(_) => "see that it runs and that address, user and password are right",
+        };
+        format!("cannot open {}: {remedy}", name(url))
+    })
 }
 
-/// Makes sure that the database is at this version.
+/// Names a database without its password.
+fn name(url: &Open) -> String {
+    match url {
+        Open::Sqlite(path) => format!("the SQLite file {}", path.display()),
+        Open::Postgres(_) => "the Postgres server in database.url".to_owned(),
+    }
+}
+
+/// Makes sure that the database, opened from this URL, is at this version.
 ///
 /// # Errors
 /// When it is not; the message says what to do.
-pub async fn check_schema(db: &Db) -> anyhow::Result<()> {
+pub async fn check_schema(db: &Db, url: &Open) -> anyhow::Result<()> {
     let missing = db.missing_migrations().await.context("cannot read the database's schema")?;
     if missing > 0 {
-        bail!("the database lacks {missing} migration(s) of this version: run `posta migrate`");
+        let name = name(url);
+        bail!("{name} lacks {missing} migration(s) of this version: run `posta migrate`");
     }
     Ok(())
 }
@@ -87,7 +98,8 @@ pub async fn bind(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListe
     }
 }
 
-/// Serves until [`App`]'s `stop` is told, then finishes what is under way and closes the database.
+/// Serves until [`App`]'s `stop` is told, then finishes what is under way, within
+/// [`workers::GRACE`], and closes the database.
 ///
 /// # Errors
 /// When the listener fails.
@@ -96,15 +108,30 @@ pub async fn serve(app: App, listener: TcpListener) -> anyhow::Result<()> {
     workers::start(&app);
     let service = router::service(&app);
     let stop = app.stop.clone();
-    let served = axum::serve(listener, Shared::new(service))
+    let serving = axum::serve(listener, Shared::new(service))
         .with_graceful_shutdown(async move { stop.cancelled().await })
-        .await;
+        .into_future();
+    let mut serving = std::pin::pin!(serving);
+    let failed = tokio::select! {
+        ended = &mut serving => Some(ended),
+        () = app.stop.cancelled() => None,
+    };
     app.stop.cancel();
     app.tasks.close();
-    if app.clock.timeout(workers::GRACE, app.tasks.wait()).await.is_none() {
-        // Whatever is cut off here is taken up again at the next start; see workers.
-        tracing::warn!("stopped before all background work had ended");
+    let rest = async {
+        let ended = match failed {
+            Some(ended) => ended,
+            None => serving.await,
+        };
+        app.tasks.wait().await;
+        ended
+    };
+    let ended = app.clock.timeout(workers::GRACE, rest).await;
+    if ended.is_none() {
+        // Work cut off here is taken up again at the next start; see workers. A request cut off
+        // here has not been answered, so its client knows no more than after any lost connection.
+        tracing::warn!("stopped before all requests and background work had ended");
     }
     app.db.close().await;
-    served.context("the listener failed")
+    ended.unwrap_or(Ok(())).context("the listener failed")
 }
