@@ -24,7 +24,7 @@ pub(super) fn run(layers: &Layers, arguments: &Arguments) -> anyhow::Result<()> 
     for setting in layers.settings() {
         if arguments.json {
             let row = json!({
-                "key": setting.key, "value": setting.shown(), "from": setting.origin.to_string(),
+                "key": setting.key, "value": setting.shown_value(), "from": setting.origin.to_string(),
                 "environment": setting.variable(),
             });
             say(&row.to_string());

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 use posta_core::chance::Chance;
 use posta_core::id::{Ids, KeyId};
@@ -31,7 +32,7 @@ pub(super) enum Keys {
 #[derive(Debug, Args)]
 pub(super) struct Create {
     /// The key's name for people.
-    #[arg(long, default_value = "command line")]
+    #[arg(long, default_value = "command line", value_parser = NonEmptyStringValueParser::new())]
     name: String,
     /// The workspace it opens; made when it is not there.
     #[arg(long, default_value = "default")]
@@ -40,7 +41,7 @@ pub(super) struct Create {
     #[arg(long)]
     read_only: bool,
     /// After how many days it stops working.
-    #[arg(long, value_name = "DAYS")]
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=36_500))]
     expires_in: Option<u32>,
     /// Print a JSON object.
     #[arg(long)]
@@ -76,18 +77,20 @@ pub(super) async fn run(
     }
     let db = ready_database(&layers()?.config()?).await?;
     let mut tx = db.write().await?;
-    match keys {
-        Keys::Master => {}
-        Keys::Create(wanted) => create(&mut tx, wanted).await?,
+    let result = match keys {
+        Keys::Master => Vec::new(),
+        Keys::Create(wanted) => vec![create(&mut tx, wanted).await?],
         Keys::List(wanted) => list(&mut tx, &wanted).await?,
-        Keys::Revoke(wanted) => revoke(&mut tx, &wanted).await?,
-    }
+        Keys::Revoke(wanted) => vec![revoke(&mut tx, &wanted).await?],
+    };
     tx.commit().await?;
     db.close().await;
+    // Only now is it true.
+    result.iter().for_each(|line| say(line));
     Ok(())
 }
 
-async fn create(tx: &mut Tx, wanted: Create) -> anyhow::Result<()> {
+async fn create(tx: &mut Tx, wanted: Create) -> anyhow::Result<String> {
     let ids = Ids::new(clock(), Chance::system());
     let owner = workspace(&ids, tx, &wanted.workspace).await?;
     let lifetime = wanted.expires_in.map(|days| Duration::from_hours(24) * days);
@@ -99,38 +102,38 @@ async fn create(tx: &mut Tx, wanted: Create) -> anyhow::Result<()> {
         expires_at: lifetime.map(|lifetime| ids.clock().now().plus(lifetime)),
     };
     let (key, text) = make(&ids, tx, &owner.id, new).await?;
-    if wanted.json {
-        let mut row = shown(&key);
-        row["key"] = text.expose().into();
-        say(&row.to_string());
-    } else {
-        say(text.expose());
+    if !wanted.json {
+        return Ok(text.expose().to_owned());
     }
-    Ok(())
+    let mut row = shown(&key);
+    row["key"] = text.expose().into();
+    Ok(row.to_string())
 }
 
-async fn list(tx: &mut Tx, wanted: &List) -> anyhow::Result<()> {
+async fn list(tx: &mut Tx, wanted: &List) -> anyhow::Result<Vec<String>> {
     let owner = find_workspace(tx, &wanted.workspace).await?;
-    for key in rows::list(tx, &owner.id).await? {
-        let row = shown(&key);
+    let rows = rows::list(tx, &owner.id).await?;
+    let line = |key: &Key| {
+        let row = shown(key);
         if wanted.json {
-            say(&row.to_string());
-            continue;
+            return row.to_string();
         }
         let columns = ["id", "createdAt", "permission", "keyPreview", "name"];
-        let texts = columns.map(|name| row[name].as_str().unwrap_or("-").to_owned());
-        say(&texts.join("  "));
-    }
-    Ok(())
+        columns.map(|name| row[name].as_str().unwrap_or("-").to_owned()).join("  ")
+    };
+    Ok(rows.iter().map(line).collect())
 }
 
-async fn revoke(tx: &mut Tx, wanted: &Revoke) -> anyhow::Result<()> {
+async fn revoke(tx: &mut Tx, wanted: &Revoke) -> anyhow::Result<String> {
     let owner = find_workspace(tx, &wanted.workspace).await?;
     if !rows::delete(tx, &owner.id, &wanted.id).await? {
-        bail!("workspace {} has no key {}", wanted.workspace, wanted.id);
+        bail!(
+            "workspace {} has no key {}; `posta keys list` shows those it has",
+            wanted.workspace,
+            wanted.id
+        );
     }
-    say(&format!("revoked {}", wanted.id));
-    Ok(())
+    Ok(format!("revoked {}", wanted.id))
 }
 
 async fn find_workspace(tx: &mut Tx, name: &str) -> anyhow::Result<Workspace> {

@@ -9,6 +9,7 @@ mod sandbox;
 mod serve;
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -97,17 +98,20 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
 #[expect(clippy::print_stderr, reason = "a command line program speaks to its user there")]
 fn complain(error: &anyhow::Error) {
     let mut text = format!("error: {error}");
-    for cause in error.chain().skip(1) {
-        // Writing into a string cannot fail.
-        let _ = write!(text, "\n  because: {cause}");
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        // Many errors repeat their cause in their own text.
+        if !text.contains(cause.trim()) {
+            // Writing into a string cannot fail.
+            let _ = write!(text, "\n  because: {cause}");
+        }
     }
     eprintln!("{text}");
 }
 
 /// Prints a line of a command's result.
-#[expect(clippy::print_stdout, reason = "a command's result goes there")]
 fn say(text: &str) {
-    println!("{text}");
+    // Nobody reads on, as with `posta config | head`: no reason to stop half-way, nor to complain.
+    let _ = writeln!(std::io::stdout(), "{text}");
 }
 
 /// Waits until a person or the system asks the program to stop.
@@ -146,6 +150,6 @@ fn clock() -> Clock {
 /// Opens the database of the settings and makes sure that it is at this version.
 async fn ready_database(config: &Config) -> anyhow::Result<posta_store::Db> {
     let db = crate::boot::open(&config.database.url).await?;
-    crate::boot::check_schema(&db).await?;
+    crate::boot::check_schema(&db, &config.database.url).await?;
     Ok(db)
 }

@@ -8,13 +8,13 @@ use posta_core::chance::Chance;
 use posta_platforms::sandbox::Sandbox;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Config;
+use crate::config::{Config, address};
 use crate::{boot, telemetry};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// Where to listen.
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8701")]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = address, default_value = "127.0.0.1:8701")]
     listen: SocketAddr,
 }
 

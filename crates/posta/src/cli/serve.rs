@@ -5,13 +5,13 @@ use std::net::SocketAddr;
 use clap::Args;
 use posta_core::chance::Chance;
 
-use crate::config::Layers;
+use crate::config::{Layers, address};
 use crate::{boot, telemetry};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// Where to listen, instead of the setting `listen`.
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = address)]
     listen: Option<SocketAddr>,
 }
 

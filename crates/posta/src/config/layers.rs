@@ -123,6 +123,15 @@ impl Setting {
     /// Returns the value for people: secrets are not shown.
     #[must_use]
     pub fn shown(&self) -> String {
+        match self.shown_value() {
+            Value::String(hidden) if hidden == HIDDEN => hidden,
+            value => value.to_string(),
+        }
+    }
+
+    /// Returns the value, but without secrets.
+    #[must_use]
+    pub fn shown_value(&self) -> Value {
         let name = self.key.rsplit('.').next().unwrap_or_default();
         let is_secret = ["master_key", "client_secret", "verify_token", "webhook_secrets"];
         let is_empty = match &self.value {
@@ -131,14 +140,17 @@ impl Setting {
             _ => false,
         };
         if is_secret.contains(&name) && !is_empty {
-            return "(set, not shown)".to_owned();
+            return HIDDEN.into();
         }
         match &self.value {
-            Value::String(text) if self.key == "database.url" => without_password(text),
-            value => value.to_string(),
+            Value::String(text) if self.key == "database.url" => without_password(text).into(),
+            value => value.clone(),
         }
     }
 }
+
+/// What is shown in the place of a secret.
+const HIDDEN: &str = "(set, not shown)";
 
 fn without_password(text: &str) -> String {
     let mut shown = text.to_owned();
@@ -148,7 +160,7 @@ fn without_password(text: &str) -> String {
     {
         shown = url.into();
     }
-    Value::String(shown).to_string()
+    shown
 }
 
 fn variable(key: &str) -> String {

@@ -20,6 +20,7 @@ pub const DEFAULTS: &str = include_str!("config.default.toml");
 #[derive(Clone, Debug, Deserialize)]
 pub struct Config {
     /// `listen`: where Posta listens.
+    #[serde(deserialize_with = "listen")]
     pub listen: SocketAddr,
     /// `public_url`: the URL under which browsers and platforms reach it.
     #[serde(deserialize_with = "public_url")]
@@ -50,8 +51,10 @@ pub struct Database {
 #[derive(Clone, Debug, Deserialize)]
 pub struct Api {
     /// `api.requests_per_minute`: how many requests one workspace may make.
+    #[serde(deserialize_with = "whole::<1, 1_000_000, _, _>")]
     pub requests_per_minute: u32,
     /// `api.send_wait_seconds`: how long a send waits for the platform's answer.
+    #[serde(deserialize_with = "whole::<0, 600, _, _>")]
     pub send_wait_seconds: u16,
 }
 
@@ -59,8 +62,10 @@ pub struct Api {
 #[derive(Clone, Debug, Deserialize)]
 pub struct Webhooks {
     /// `webhooks.timeout_seconds`: how long an endpoint may take to answer.
+    #[serde(deserialize_with = "whole::<1, 60, _, _>")]
     pub timeout_seconds: u16,
     /// `webhooks.concurrency`: how many deliveries are under way at once.
+    #[serde(deserialize_with = "whole::<1, 10_000, _, _>")]
     pub concurrency: u16,
 }
 
@@ -68,6 +73,7 @@ pub struct Webhooks {
 #[derive(Clone, Debug, Deserialize)]
 pub struct Log {
     /// `log.level`: a level or filter.
+    #[serde(deserialize_with = "level")]
     pub level: String,
     /// `log.format`: how a line looks.
     pub format: LogFormat,
@@ -83,6 +89,44 @@ pub enum LogFormat {
     Pretty,
     /// For machines: one JSON object per line.
     Json,
+}
+
+/// Reads an address to listen on.
+///
+/// # Errors
+/// When it is none; the message shows one.
+pub fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        "must be an IP address and a port, such as 127.0.0.1:8700, or 0.0.0.0:8700 for all"
+            .to_owned()
+    })
+}
+
+fn listen<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    address(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+}
+
+fn whole<'de, const LEAST: i64, const MOST: i64, T: TryFrom<i64>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    let number = i64::deserialize(deserializer)?;
+    let fits = (LEAST..=MOST).contains(&number);
+    T::try_from(number).ok().filter(|_| fits).ok_or_else(|| {
+        serde::de::Error::custom(format!("must be a whole number from {LEAST} to {MOST}"))
+    })
+}
+
+/// The filter's own reader takes a misspelt level for the name of a part, and logs nothing else.
+fn level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    let text = String::deserialize(deserializer)?;
+    let is_known = |part: &str| part.contains('=') || LEVELS.contains(&part.trim());
+    if text.split(',').all(is_known) {
+        Ok(text)
+    } else {
+        let levels = LEVELS.join(", ");
+        Err(serde::de::Error::custom(format!("must be one of {levels}, or name=level")))
+    }
 }
 
 fn database_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Open, D::Error> {

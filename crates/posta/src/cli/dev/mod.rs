@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::config::Layers;
+use crate::config::{Layers, address};
 use crate::telemetry;
 use stage::Stage;
 use transcript::Transcript;
@@ -22,10 +22,10 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FOLDER", default_value = "./posta-data")]
     data_dir: PathBuf,
     /// Where Posta listens.
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8700")]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = address, default_value = "127.0.0.1:8700")]
     listen: SocketAddr,
     /// Where the sandbox listens.
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8701")]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = address, default_value = "127.0.0.1:8701")]
     sandbox_listen: SocketAddr,
     /// End after the tour: with 0 when every step went well, else with 1, naming the step.
     #[arg(long)]

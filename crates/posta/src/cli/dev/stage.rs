@@ -24,6 +24,9 @@ use crate::boot;
 use crate::config::Layers;
 use crate::flows::keys::{NewKey, hash, make, workspace};
 
+/// What to do when the data folder is of no use.
+const ELSEWHERE: &str = "choose a folder that you may write to with --data-dir";
+
 /// Everything that `dev` starts.
 pub(super) struct Stage {
     /// The platform the tour is on.
@@ -113,7 +116,7 @@ impl Stage {
         let sandbox = base(&listeners.sandbox)?;
         let folder = &arguments.data_dir;
         std::fs::create_dir_all(folder)
-            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+            .with_context(|| format!("cannot make the folder {}: {ELSEWHERE}", folder.display()))?;
         let identity = AppIdentity::new(&chance);
         let (master_key, _) = kept(&folder.join("master.key"), || KeyRing::generate(&chance))?;
         layers.set("listen", listeners.posta.local_addr()?.to_string())?;
@@ -192,7 +195,7 @@ fn kept(path: &Path, make: impl FnOnce() -> Secret) -> anyhow::Result<(Secret, b
     match std::fs::read_to_string(path) {
         Ok(text) => return Ok((Secret::new(text.trim()), false)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => bail!("cannot read {}: {error}", path.display()),
+        Err(error) => bail!("cannot read {}: {ELSEWHERE}: {error}", path.display()),
     }
     let secret = make();
     write(path, &secret)?;
@@ -207,8 +210,9 @@ fn write(path: &Path, secret: &Secret) -> anyhow::Result<()> {
         use std::os::unix::fs::OpenOptionsExt;
         options.mode(0o600);
     }
-    let mut file =
-        options.open(path).with_context(|| format!("cannot write {}", path.display()))?;
+    let mut file = options
+        .open(path)
+        .with_context(|| format!("cannot write {}: {ELSEWHERE}", path.display()))?;
     writeln!(file, "{}", secret.expose())?;
     Ok(())
 }
