@@ -113,7 +113,8 @@ fn admit(
     now: posta_core::time::Timestamp,
 ) -> Result<()> {
     if standing.is_exceeded {
-        let wait = standing.reset.since(now).as_secs().max(1);
+        // Whole seconds, rounded up, so that a client that waits so long is let in.
+        let wait = standing.next_free.since(now).as_secs() + 1;
         let error = ApiError::plain(Code::RateLimited);
         return Err(error.retry_after(i64::try_from(wait).unwrap_or(60)));
     }

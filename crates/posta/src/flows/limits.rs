@@ -33,6 +33,8 @@ pub struct Standing {
     pub remaining: u32,
     /// When all of them are free again.
     pub reset: Timestamp,
+    /// When the next one is free, if this request is one too many.
+    pub next_free: Timestamp,
     /// Whether this request is one too many.
     pub is_exceeded: bool,
 }
@@ -48,7 +50,13 @@ impl RateLimiter {
     #[must_use]
     pub fn untouched(&self, now: Timestamp) -> Standing {
         let reset = now.plus(WINDOW);
-        Standing { limit: self.limit, remaining: self.limit, reset, is_exceeded: false }
+        Standing {
+            limit: self.limit,
+            remaining: self.limit,
+            reset,
+            next_free: now,
+            is_exceeded: false,
+        }
     }
 
     /// Counts a request.
@@ -75,8 +83,22 @@ impl RateLimiter {
             limit: self.limit,
             remaining: self.limit.saturating_sub(used + 1),
             reset: window.began.plus(WINDOW * 2),
+            next_free: window.next_free(self.limit),
             is_exceeded,
         }
+    }
+}
+
+impl Window {
+    /// When this minute's count and the fading share of the last one's leave room for a request.
+    fn next_free(&self, limit: u32) -> Timestamp {
+        let end = self.began.plus(WINDOW);
+        let room = limit.saturating_sub(self.count);
+        if room == 0 || self.previous == 0 {
+            return end;
+        }
+        let share = WINDOW.saturating_mul(room).checked_div(self.previous).unwrap_or(WINDOW);
+        self.began.plus(WINDOW.saturating_sub(share))
     }
 }
 
@@ -94,9 +116,15 @@ mod tests {
         let limiter = RateLimiter::new(10);
         let left: Vec<u32> = (0..10).map(|_| counted(&limiter, 0).remaining).collect();
         assert_eq!(left, (0..10).rev().collect::<Vec<_>>());
-        assert!(counted(&limiter, 59_999).is_exceeded);
+        let refused = counted(&limiter, 59_999);
+        assert!(refused.is_exceeded);
+        assert_eq!(refused.next_free.as_millis(), 60_000);
         // Half of the next minute has passed, so half of the last one's count still weighs.
         assert_eq!(counted(&limiter, 90_000).remaining, 4);
+        // Four more fit, and the next one a moment later, when less than half of it weighs.
+        let refused = (0..5).map(|_| counted(&limiter, 90_000)).last().unwrap();
+        assert!(refused.is_exceeded);
+        assert_eq!(refused.next_free.as_millis(), 90_000);
         assert_eq!(counted(&limiter, 300_000).remaining, 9);
     }
 }
