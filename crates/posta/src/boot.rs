@@ -9,19 +9,19 @@ use posta_core::secret::KeyRing;
 use posta_core::time::Clock;
 use posta_platforms::cx::Site;
 use posta_platforms::http::Http;
-use posta_store::{Db, Open};
+use posta_store::{Db, Open, accounts};
 use tokio::net::TcpListener;
 use tower::make::Shared;
 
-use crate::app::{App, Foundation};
+use crate::app::{App, Foundation, token_owner};
 use crate::config::Config;
 use crate::{router, telemetry, workers};
 
 /// Builds the app: opens the database and makes sure that this version can use it.
 ///
 /// # Errors
-/// When the database cannot be opened, its schema is not this version's, or there is no usable
-/// master key. Each says what to do.
+/// When the database cannot be opened, its schema is not this version's, or the master key is none
+/// or not the one in use. Each says what to do.
 pub async fn build(config: Config, clock: Clock, chance: Chance) -> anyhow::Result<App> {
     let ring = KeyRing::parse(&config.master_key, chance.clone()).map_err(|error| {
         anyhow::anyhow!(
@@ -31,6 +31,7 @@ pub async fn build(config: Config, clock: Clock, chance: Chance) -> anyhow::Resu
     })?;
     let db = open(&config.database.url).await?;
     check_schema(&db, &config.database.url).await?;
+    check_master_key(&db, &ring).await?;
     let sites = sites(&config)?;
     Ok(App::new(Foundation { config, db, http: Http::new(), clock, chance, ring, sites }))
 }
@@ -66,6 +67,22 @@ pub async fn check_schema(db: &Db, url: &Open) -> anyhow::Result<()> {
     if missing > 0 {
         let name = name(url);
         bail!("{name} lacks {missing} migration(s) of this version: run `posta migrate`");
+    }
+    Ok(())
+}
+
+/// Makes sure that the newest token can be opened: with another key each send would fail for good.
+async fn check_master_key(db: &Db, ring: &KeyRing) -> anyhow::Result<()> {
+    let mut tx = db.read().await?;
+    let newest = accounts::find_with_token(&mut tx).await?;
+    drop(tx);
+    if let Some(account) = &newest
+        && let Some(token) = &account.token
+    {
+        ring.open(&token_owner(account), token).context(
+            "POSTA_MASTER_KEY cannot open the stored tokens: give the key that they were sealed \
+             with, after a comma if a new key is to replace it",
+        )?;
     }
     Ok(())
 }

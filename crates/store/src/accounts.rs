@@ -153,6 +153,14 @@ pub async fn find(tx: &mut Tx, owner: &WorkspaceId, id: &AccountId) -> Result<Op
         .await)
 }
 
+/// Finds the newest account that has a token, of whatever workspace. It shows which master key is
+/// in use.
+pub async fn find_with_token(tx: &mut Tx) -> Result<Option<Account>> {
+    sql!(tx, |c| sqlx::query_as(columns!("WHERE token IS NOT NULL ORDER BY id DESC LIMIT 1"))
+        .fetch_optional(c)
+        .await)
+}
+
 /// Finds the account of a workspace that has this id at the platform, in whatever state.
 pub async fn find_remote(
     tx: &mut Tx,

@@ -27,6 +27,7 @@ both! {
     a_removed_account_is_hidden_and_its_token_gone,
     a_dead_account_can_still_be_removed,
     a_webhook_finds_the_account_in_every_workspace,
+    the_newest_token_is_found_in_whatever_workspace,
     lists_are_narrowed_and_paged,
     accounts_move_between_profiles,
 }
@@ -136,6 +137,22 @@ async fn a_webhook_finds_the_account_in_every_workspace(store: &Store) {
     let found = accounts::find_remote(&mut tx, &other, "instagram", &unknown).await;
     assert!(found.unwrap().is_none());
     assert!(accounts::find(&mut tx, &other, &account.id).await.unwrap().is_none());
+}
+
+async fn the_newest_token_is_found_in_whatever_workspace(store: &Store) {
+    let found = async || {
+        let found = accounts::find_with_token(&mut store.read().await).await.unwrap();
+        found.map(|account| account.id)
+    };
+    assert_eq!(found().await, None);
+    let account = store.account().await;
+    let other = store.workspace("other").await;
+    let profile = store.profile(&other, "A").await;
+    let newer = store.new_account(&other, &profile, "2");
+    store.upsert(&newer).await;
+    assert_eq!(found().await, Some(newer.id.clone()));
+    assert!(take_out(store, &newer, State::Removed).await);
+    assert_eq!(found().await, Some(account.id));
 }
 
 /// The filter that shows everything but for one change.
