@@ -174,7 +174,10 @@ fn health(account: &Account, now: Timestamp) -> Health {
     }
     let left = account.token_expires_at.map(|expires| expires.since(now));
     if is_connected && left.is_some_and(|left| left < SOON) {
-        issues.push("Its token ends within 7 days. Connect the account again.".to_owned());
+        issues.push(
+            "Its token ends within 7 days and is not renewed yet. If it stays so, connect again."
+                .to_owned(),
+        );
     }
     if is_connected && !is_granted(account, "messaging") {
         issues

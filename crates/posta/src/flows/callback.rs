@@ -14,7 +14,7 @@ use url::Url;
 use super::announce::announce;
 use super::connect::{bound, by_oauth, callback_url, choose_app};
 use super::events::{AccountBlock, Payload};
-use super::{FlowError, refusal};
+use super::{FlowError, refusal, renew};
 use crate::app::{App, token_owner};
 
 /// Webhooks may come between the platform's yes and our note of the account; this far back they
@@ -184,6 +184,8 @@ async fn store(app: &App, connect: &Connect, grant: Grant) -> posta_store::Resul
     let mut tx = app.db.write().await?;
     workspaces::lock(&mut tx, &account.workspace_id).await?;
     account.id = accounts::upsert(&mut tx, &account).await?;
+    let renew_at = renew::renew_at(app, now, account.token_expires_at);
+    accounts::update_renew_at(&mut tx, &account.id, renew_at).await?;
     inbound::update_unrouted(&mut tx, &account.platform, now.minus(UNROUTED), now).await?;
     let payload = Payload::Account { account: AccountBlock::from(&account) };
     announce(app, &mut tx, &account, "account.connected", &payload).await?;

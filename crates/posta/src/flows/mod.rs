@@ -14,6 +14,7 @@ pub mod line;
 mod metadata;
 pub mod outcome;
 pub mod receive;
+pub mod renew;
 pub mod send;
 pub mod signers;
 

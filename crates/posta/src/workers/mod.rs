@@ -6,6 +6,7 @@
 mod clean;
 mod deliver;
 mod receive;
+mod renew;
 mod send;
 
 use std::panic::AssertUnwindSafe;
@@ -29,7 +30,7 @@ const LOOK: Duration = Duration::from_secs(2);
 const RECOVER: Duration = Duration::from_secs(1);
 
 /// How many workers there are.
-pub const COUNT: usize = 5;
+pub const COUNT: usize = 6;
 
 /// Starts all workers.
 pub fn start(app: &App) {
@@ -37,6 +38,7 @@ pub fn start(app: &App) {
     keep(app, "receive", receive::run);
     keep(app, "send", send::run);
     keep(app, "deliver", deliver::run);
+    keep(app, "renew", renew::run);
     keep(app, "clean", clean::run);
 }
 
@@ -66,6 +68,7 @@ pub async fn is_idle(app: &App) -> posta_store::Result<bool> {
         posta_store::inbound::find_next_due(&mut tx).await?,
         posta_store::jobs::find_next_due(&mut tx).await?,
         posta_store::deliveries::find_next_due(&mut tx).await?,
+        posta_store::accounts::find_next_renewal(&mut tx).await?,
     ];
     Ok(app.under_way.is_zero() && due.into_iter().flatten().all(|due| due > now))
 }

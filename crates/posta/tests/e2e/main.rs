@@ -6,6 +6,7 @@ mod connect;
 mod deliver;
 mod inbound;
 mod messages;
+mod renew;
 mod restart;
 mod scope;
 mod send;

@@ -83,6 +83,7 @@ CREATE TABLE accounts (
     token TEXT,
     token_expires_at BIGINT,
     token_issued_at BIGINT,
+    renew_at BIGINT,
     state TEXT NOT NULL,
     state_reason TEXT,
     state_since BIGINT NOT NULL,
@@ -92,6 +93,7 @@ CREATE TABLE accounts (
     UNIQUE (workspace_id, platform, remote_id)
 );
 CREATE INDEX accounts_by_remote_id ON accounts (platform, remote_id);
+CREATE INDEX accounts_renewable ON accounts (renew_at, id) WHERE state = 'connected';
 CREATE INDEX accounts_by_profile ON accounts (profile_id, id);
 
 CREATE TABLE conversations (

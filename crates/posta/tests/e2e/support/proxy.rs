@@ -26,6 +26,8 @@ struct Inner {
     beyond: Url,
     http: reqwest::Client,
     faults: Mutex<VecDeque<Fault>>,
+    refused: Mutex<Option<&'static str>>,
+    refusals: Mutex<usize>,
     sends: Mutex<usize>,
     release: Notify,
     arrived: Notify,
@@ -51,6 +53,8 @@ impl Proxy {
                 beyond: sandbox.join("instagram/graph/").unwrap(),
                 http: super::plain_client(),
                 faults: Mutex::default(),
+                refused: Mutex::default(),
+                refusals: Mutex::default(),
                 sends: Mutex::default(),
                 release: Notify::new(),
                 arrived: Notify::new(),
@@ -68,6 +72,16 @@ impl Proxy {
     /// Lets the next messages go wrong, one after the other.
     pub(crate) fn will(&self, faults: &[Fault]) {
         self.inner.faults.lock().unwrap().extend(faults.iter().cloned());
+    }
+
+    /// Answers calls of this path with 503, until told another.
+    pub(crate) fn refuse(&self, path: Option<&'static str>) {
+        *self.inner.refused.lock().unwrap() = path;
+    }
+
+    /// How many calls were refused so.
+    pub(crate) fn refusals(&self) -> usize {
+        *self.inner.refusals.lock().unwrap()
     }
 
     /// How many messages Posta has tried to send.
@@ -89,6 +103,11 @@ impl Proxy {
 async fn pass(State(proxy): State<Proxy>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+    let refused = *proxy.inner.refused.lock().unwrap();
+    if refused.is_some_and(|path| parts.uri.path().ends_with(path)) {
+        *proxy.inner.refusals.lock().unwrap() += 1;
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
     let is_message = parts.method == Method::POST
         && parts.uri.path().ends_with("/messages")
         && serde_json::from_slice::<serde_json::Value>(&body).unwrap()["message"].is_object();

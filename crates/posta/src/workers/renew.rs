@@ -1,0 +1,48 @@
+//! Renews tokens as they fall due, a few at a time.
+
+use std::time::Duration;
+
+use posta_platforms::http::PLATFORM_TIMEOUT;
+use posta_store::accounts;
+use tokio::sync::Notify;
+
+use super::{ask, recover, rest};
+use crate::app::App;
+use crate::flows::renew;
+
+/// How many are taken at once.
+const BATCH: i64 = 8;
+
+/// How long an account is taken for: the longest call of each in the batch, and room for notes.
+const LEASE: Duration = Duration::from_secs(PLATFORM_TIMEOUT.as_secs() * 10);
+
+pub(super) async fn run(app: App) {
+    // Nobody rings: renewals fall due days after they were noted.
+    let bell = Notify::new();
+    loop {
+        let go_on = match work(&app).await {
+            Ok(0) => match ask(&app, accounts::find_next_renewal).await {
+                Ok(next) => rest(&app, &bell, next).await,
+                Err(error) => recover(&app, "renew", &error).await,
+            },
+            Ok(_) => !app.stop.is_cancelled(),
+            Err(error) => recover(&app, "renew", &error).await,
+        };
+        if !go_on {
+            return;
+        }
+    }
+}
+
+async fn work(app: &App) -> posta_store::Result<usize> {
+    let busy = app.under_way.enter();
+    let now = app.clock.now();
+    let mut tx = app.db.write().await?;
+    let due = accounts::claim_renewals(&mut tx, now, now.plus(LEASE), BATCH).await?;
+    tx.commit().await?;
+    for account in &due {
+        renew::renew(app, account).await?;
+    }
+    drop(busy);
+    Ok(due.len())
+}
