@@ -20,6 +20,7 @@ pub mod keys;
 pub mod messages;
 pub mod oauth_apps;
 pub mod profiles;
+pub mod renewals;
 pub mod workspaces;
 
 pub use sql::{Db, Open, Tx};

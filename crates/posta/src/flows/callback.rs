@@ -8,7 +8,7 @@ use posta_platforms::contract::{Grant, Platform};
 use posta_platforms::cx::{AccountCredentials, Cx};
 use posta_store::accounts::{self, Account, State};
 use posta_store::connects::{self, Connect};
-use posta_store::{Json, inbound, workspaces};
+use posta_store::{Json, inbound, renewals, workspaces};
 use url::Url;
 
 use super::announce::announce;
@@ -185,7 +185,7 @@ async fn store(app: &App, connect: &Connect, grant: Grant) -> posta_store::Resul
     workspaces::lock(&mut tx, &account.workspace_id).await?;
     account.id = accounts::upsert(&mut tx, &account).await?;
     let renew_at = renew::renew_at(app, now, account.token_expires_at);
-    accounts::update_renew_at(&mut tx, &account.id, renew_at).await?;
+    renewals::update_due(&mut tx, &account.id, renew_at).await?;
     inbound::update_unrouted(&mut tx, &account.platform, now.minus(UNROUTED), now).await?;
     let payload = Payload::Account { account: AccountBlock::from(&account) };
     announce(app, &mut tx, &account, "account.connected", &payload).await?;

@@ -5,7 +5,8 @@ use std::time::Duration;
 use posta_core::failure::{Code, ConnectorError, Retry};
 use posta_core::time::Timestamp;
 use posta_platforms::contract::Token;
-use posta_store::accounts::{self, Account, Renewal};
+use posta_store::accounts::Account;
+use posta_store::renewals::{self, Renewal};
 
 use super::line::Line;
 use super::{disconnect, refusal};
@@ -62,7 +63,7 @@ async fn store(app: &App, account: &Account, token: &Token) -> posta_store::Resu
         renew_at: renew_at(app, now, token.expires_at),
     };
     let mut tx = app.db.write().await?;
-    let is_stored = accounts::update_token(&mut tx, &renewal).await?;
+    let is_stored = renewals::update_token(&mut tx, &renewal).await?;
     tx.commit().await?;
     let outcome = if is_stored { "renewed" } else { "overtaken" };
     metrics::counter!("posta_renewals_total", "outcome" => outcome).increment(1);
@@ -87,7 +88,7 @@ async fn put_off(app: &App, account: &Account, error: &ConnectorError) -> posta_
             Retry::RateLimited { until } => until,
             _ => now.plus(super::send::jittered(app, wait)),
         };
-        accounts::update_renew_at(&mut tx, &account.id, Some(again)).await?;
+        renewals::update_due(&mut tx, &account.id, Some(again)).await?;
     }
     tx.commit().await?;
     app.wake.deliver.notify_one();

@@ -68,7 +68,7 @@ pub async fn is_idle(app: &App) -> posta_store::Result<bool> {
         posta_store::inbound::find_next_due(&mut tx).await?,
         posta_store::jobs::find_next_due(&mut tx).await?,
         posta_store::deliveries::find_next_due(&mut tx).await?,
-        posta_store::accounts::find_next_renewal(&mut tx).await?,
+        posta_store::renewals::find_next_due(&mut tx).await?,
     ];
     Ok(app.under_way.is_zero() && due.into_iter().flatten().all(|due| due > now))
 }

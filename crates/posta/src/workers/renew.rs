@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use posta_platforms::http::PLATFORM_TIMEOUT;
-use posta_store::accounts;
+use posta_store::renewals;
 use tokio::sync::Notify;
 
 use super::{ask, recover, rest};
@@ -21,7 +21,7 @@ pub(super) async fn run(app: App) {
     let bell = Notify::new();
     loop {
         let go_on = match work(&app).await {
-            Ok(0) => match ask(&app, accounts::find_next_renewal).await {
+            Ok(0) => match ask(&app, renewals::find_next_due).await {
                 Ok(next) => rest(&app, &bell, next).await,
                 Err(error) => recover(&app, "renew", &error).await,
             },
@@ -38,7 +38,7 @@ async fn work(app: &App) -> posta_store::Result<usize> {
     let busy = app.under_way.enter();
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
-    let due = accounts::claim_renewals(&mut tx, now, now.plus(LEASE), BATCH).await?;
+    let due = renewals::claim(&mut tx, now, now.plus(LEASE), BATCH).await?;
     tx.commit().await?;
     for account in &due {
         renew::renew(app, account).await?;

@@ -2,7 +2,7 @@
 
 use posta_core::id::RemoteAccount;
 use posta_store::Json;
-use posta_store::accounts::{self, Account, Filter, Renewal, State};
+use posta_store::accounts::{self, Account, Filter, State};
 use serde_json::json;
 
 use crate::support::{Store, at, both};
@@ -30,7 +30,6 @@ both! {
     the_newest_token_is_found_in_whatever_workspace,
     lists_are_narrowed_and_paged,
     accounts_move_between_profiles,
-    a_token_is_renewed_by_one_and_only_in_place_of_its_own,
 }
 
 async fn connecting_again_keeps_id_and_history(store: &Store) {
@@ -214,31 +213,4 @@ async fn accounts_move_between_profiles(store: &Store) {
     accounts::update_profile(&mut tx, owner, &account.id, &other).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(find(store, &account).await.profile_id, other);
-}
-
-async fn a_token_is_renewed_by_one_and_only_in_place_of_its_own(store: &Store) {
-    let account = store.account().await;
-    let mut tx = store.write().await;
-    assert_eq!(accounts::find_next_renewal(&mut tx).await.unwrap(), None);
-    accounts::update_renew_at(&mut tx, &account.id, Some(at(10))).await.unwrap();
-    assert_eq!(accounts::find_next_renewal(&mut tx).await.unwrap(), Some(at(10)));
-    assert!(accounts::claim_renewals(&mut tx, at(9), at(20), 5).await.unwrap().is_empty());
-    let taken = accounts::claim_renewals(&mut tx, at(10), at(20), 5).await.unwrap();
-    assert_eq!(taken.iter().map(|one| &one.id).collect::<Vec<_>>(), [&account.id]);
-    assert!(accounts::claim_renewals(&mut tx, at(19), at(30), 5).await.unwrap().is_empty());
-    assert_eq!(accounts::claim_renewals(&mut tx, at(20), at(30), 5).await.unwrap().len(), 1);
-
-    let new = store.seal("new");
-    let renewal = Renewal {
-        account: &account,
-        token: &new,
-        expires_at: Some(at(100)),
-        issued_at: at(20),
-        renew_at: Some(at(90)),
-    };
-    assert!(accounts::update_token(&mut tx, &renewal).await.unwrap());
-    assert!(!accounts::update_token(&mut tx, &renewal).await.unwrap(), "it has another by now");
-    let found = accounts::find(&mut tx, &account.workspace_id, &account.id).await.unwrap().unwrap();
-    assert_eq!((found.token, found.token_expires_at), (Some(new), Some(at(100))));
-    assert_eq!(accounts::find_next_renewal(&mut tx).await.unwrap(), Some(at(90)));
 }

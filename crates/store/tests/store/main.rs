@@ -22,6 +22,7 @@ mod oauth_apps;
 mod parity;
 mod plans;
 mod profiles;
+mod renewals;
 mod sql;
 mod text;
 mod workspaces;
