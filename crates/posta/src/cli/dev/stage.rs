@@ -115,7 +115,7 @@ impl Stage {
         let posta = base(&listeners.posta)?;
         let sandbox = base(&listeners.sandbox)?;
         let folder = &arguments.data_dir;
-        std::fs::create_dir_all(folder)
+        make_private(folder)
             .with_context(|| format!("cannot make the folder {}: {ELSEWHERE}", folder.display()))?;
         let identity = AppIdentity::new(&chance);
         let (master_key, _) = kept(&folder.join("master.key"), || KeyRing::generate(&chance))?;
@@ -200,6 +200,18 @@ fn kept(path: &Path, make: impl FnOnce() -> Secret) -> anyhow::Result<(Secret, b
     let secret = make();
     write(path, &secret)?;
     Ok((secret, true))
+}
+
+/// Makes a folder that only its owner can look into: it will hold messages and keys.
+fn make_private(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt;
+        builder.mode(0o700);
+    }
+    builder.create(folder)
 }
 
 fn write(path: &Path, secret: &Secret) -> anyhow::Result<()> {
