@@ -1,7 +1,7 @@
 //! Around every request: its id, one log line, the rate limit headers, and the error envelope.
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use axum::http::header::{CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use axum::http::{HeaderName, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -95,6 +95,10 @@ fn envelope(app: &App, response: Response) -> Response {
     *response.status_mut() = StatusCode::from_u16(error.code.status()).unwrap_or(parts.status);
     if let Some(allow) = parts.headers.remove(axum::http::header::ALLOW) {
         response.headers_mut().insert(axum::http::header::ALLOW, allow);
+    }
+    if error.code == Code::BodyTooLarge {
+        // The rest of the body is never read, so no other request can follow on this connection.
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     if let Some(seconds) = error.retry_after {
         response.headers_mut().insert(RETRY_AFTER, seconds.into());

@@ -39,7 +39,9 @@ story! {
         let typed = raw(r#"{"name": 5}"#.to_owned(), "application/json; charset=utf-8").await;
         assert_eq!(typed.expect_error(400, "invalid_field_value")["param"], "name");
         let huge = format!("{{\"name\": \"{}\"}}", "x".repeat(2 << 20));
-        raw(huge, "application/json").await.expect_error(413, "body_too_large");
+        let refused = raw(huge, "application/json").await;
+        assert_eq!(refused.headers["connection"], "close", "its body is not read to the end");
+        refused.expect_error(413, "body_too_large");
 
         let answer = stage.call(Method::GET, "accounts", None, &[("x-request-id", "my-id-1")]).await;
         assert_eq!(answer.headers["x-request-id"], "my-id-1");
