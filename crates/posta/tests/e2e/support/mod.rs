@@ -149,7 +149,10 @@ impl Answer {
 
 #[expect(clippy::disallowed_methods, reason = "stories speak with nothing of our client code")]
 pub(crate) fn plain_client() -> reqwest::Client {
-    reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap()
+    let no_redirects = reqwest::redirect::Policy::none();
+    // A server that was restarted has closed what an idle connection would be used for.
+    let client = reqwest::Client::builder().redirect(no_redirects).pool_max_idle_per_host(0);
+    client.build().unwrap()
 }
 
 async fn listen() -> (TcpListener, Url) {
