@@ -68,7 +68,7 @@ impl Site {
     /// The platform's own URLs and version, except where `urls` and `version` say otherwise.
     ///
     /// # Errors
-    /// The role, when an override names one that the platform does not have.
+    /// What is wrong with an override: the platform has no such role, or a URL is not of the web.
     pub fn new(
         platform: &dyn Platform,
         urls: &BTreeMap<String, Url>,
@@ -79,7 +79,10 @@ impl Site {
         });
         let mut all: BTreeMap<String, Url> = defaults.collect();
         for (role, url) in urls {
-            *all.get_mut(role).ok_or_else(|| role.clone())? = url.clone();
+            if !matches!(url.scheme(), "http" | "https") {
+                return Err(format!("{role} must be an http or https URL"));
+            }
+            *all.get_mut(role).ok_or_else(|| format!("{role} is not a URL of it"))? = url.clone();
         }
         let version = version.unwrap_or(platform.default_version()).to_owned();
         Ok(Self { urls: all, version })
@@ -103,5 +106,25 @@ impl Site {
             .pop_if_empty()
             .extend(segments);
         url
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_urls_of_the_web_for_roles_of_the_platform_are_taken() {
+        for platform in crate::ALL {
+            let role = platform.urls()[0].0;
+            let site = |role: &str, url: &str| {
+                let urls = BTreeMap::from([(role.to_owned(), url.parse().unwrap())]);
+                Site::new(*platform, &urls, None)
+                    .map(|site| site.url(role, &["a", "b"]).to_string())
+            };
+            assert_eq!(site(role, "http://x/y/").unwrap(), "http://x/y/a/b");
+            assert!(site(role, "mailto:somebody").unwrap_err().contains("http or https"));
+            assert!(site("nowhere", "http://x").unwrap_err().contains("nowhere"));
+        }
     }
 }

@@ -93,7 +93,7 @@ fn sites(config: &Config) -> anyhow::Result<BTreeMap<&'static str, Site>> {
         let name = platform.name();
         let section = config.platforms.get(name).with_context(|| format!("no section {name}"))?;
         let site = Site::new(*platform, &section.urls, Some(&section.version))
-            .map_err(|role| anyhow::anyhow!("platforms.{name}.urls has no {role}"))?;
+            .map_err(|problem| anyhow::anyhow!("platforms.{name}.urls: {problem}"))?;
         sites.insert(name, site);
     }
     Ok(sites)
