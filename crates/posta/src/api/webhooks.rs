@@ -64,7 +64,7 @@ fn shape(app: &App, endpoint: Endpoint, secret: Option<&Secret>) -> Result<Endpo
         Some(sealed) => {
             let text =
                 app.ring.open(&endpoint_owner(&endpoint.id), sealed).map_err(ApiError::internal)?;
-            serde_json::from_str(text.expose()).unwrap_or_default()
+            serde_json::from_str(text.expose()).map_err(ApiError::internal)?
         }
         None => BTreeMap::new(),
     };
@@ -252,7 +252,7 @@ async fn apply(
     }
     if let Some(headers) = &change.custom_headers {
         check_headers(headers)?;
-        let text = serde_json::to_string(headers).unwrap_or_default();
+        let text = serde_json::to_string(headers).map_err(ApiError::internal)?;
         let sealed = app.ring.seal(&endpoint_owner(&endpoint.id), &Secret::new(text));
         endpoint.custom_headers = (!headers.is_empty()).then_some(sealed);
     }

@@ -166,8 +166,8 @@ async fn exchange(app: &App, parcel: &Parcel<'_>) -> Result<(u16, String), Strin
     let timeout = Duration::from_secs(u64::from(app.config.webhooks.timeout_seconds));
     let mut request = app.http.post(url).timeout(timeout);
     if let Some(sealed) = parcel.custom_headers {
-        let custom: BTreeMap<String, String> =
-            serde_json::from_str(open(sealed)?.expose()).unwrap_or_default();
+        let custom: BTreeMap<String, String> = serde_json::from_str(open(sealed)?.expose())
+            .map_err(|_| "the endpoint's own headers cannot be read: set them again".to_owned())?;
         for (name, value) in custom.iter().filter(|(name, _)| !is_ours(name)) {
             request = request.header(name, value);
         }
