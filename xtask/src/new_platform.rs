@@ -69,8 +69,10 @@ mod tests {
         let platforms = Path::new("../crates/platforms/src");
         let read = |path: &str| fs::read_to_string(platforms.join(path)).unwrap();
         let [(_, module), (_, sandbox), _] = TEMPLATES;
-        let cases =
-            [(read("contract.rs"), "Platform", module), (read("sandbox/mod.rs"), "Face", sandbox)];
+        let cases = [
+            (read("contract/mod.rs"), "Platform", module),
+            (read("sandbox/mod.rs"), "Face", sandbox),
+        ];
         for (file, name, template) in cases {
             let methods = required(&file, name);
             assert!(!methods.is_empty(), "{name} has moved");

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::message::MediaKind;
+
 /// One ability that a platform has whole or not at all. Each is a trait in the connector contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -14,6 +16,12 @@ pub enum Capability {
     Messages,
     /// Mark as read and show typing.
     Receipts,
+    /// React to messages.
+    Reactions,
+    /// Read the profiles of people.
+    People,
+    /// Read conversations from before now.
+    History,
 }
 
 /// The numbers a platform sets, the same for validation, the API and the docs.
@@ -23,6 +31,97 @@ pub struct Limits {
     pub text: TextLimit,
     /// How long after a person's last message a reply may be sent; `None` when always.
     pub reply_window: Option<ReplyWindow>,
+    /// What can be attached; empty when nothing.
+    pub media: &'static [MediaLimit],
+    /// How many pictures one message can carry.
+    pub images_per_message: usize,
+    /// The answers to choose from that a message can offer; `None` when none.
+    pub quick_replies: Option<QuickReplyLimit>,
+    /// The buttons below a text; `None` when none.
+    pub buttons: Option<ButtonLimit>,
+    /// The cards of one message; `None` when none.
+    pub cards: Option<CardLimit>,
+    /// The names of the stickers that can be sent.
+    pub stickers: &'static [&'static str],
+    /// How often each class of call may be made, per account.
+    pub rates: &'static [Rate],
+}
+
+/// What can be attached, of one kind.
+#[derive(Clone, Copy, Debug)]
+pub struct MediaLimit {
+    /// The kind.
+    pub kind: MediaKind,
+    /// The largest size, in bytes.
+    pub max_bytes: u64,
+    /// The media types that are taken.
+    pub types: &'static [&'static str],
+}
+
+/// How many answers to choose from a message can offer, and how long each may be.
+#[derive(Clone, Copy, Debug)]
+pub struct QuickReplyLimit {
+    /// How many.
+    pub max: usize,
+    /// The longest title, in characters.
+    pub title: usize,
+    /// Whether a picture can stand beside one.
+    pub has_image: bool,
+}
+
+/// How many buttons can stand below a text, and how long each may be.
+#[derive(Clone, Copy, Debug)]
+pub struct ButtonLimit {
+    /// How many.
+    pub max: usize,
+    /// The longest title, in characters.
+    pub title: usize,
+    /// The longest text above them, in characters.
+    pub text: usize,
+    /// Whether one can call a number.
+    pub has_phone: bool,
+}
+
+/// How many cards a message can have, and how long their texts may be.
+#[derive(Clone, Copy, Debug)]
+pub struct CardLimit {
+    /// How many.
+    pub max: usize,
+    /// The longest title and subtitle, in characters.
+    pub text: usize,
+    /// How many buttons one can have.
+    pub buttons: usize,
+}
+
+/// The classes of calls that platforms count apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CallClass {
+    /// Sending text, links, reactions and stickers.
+    Text,
+    /// Sending sound and film.
+    Media,
+    /// Reading conversations.
+    Conversations,
+    /// Replying privately to comments on posts.
+    PrivateReply,
+    /// Replying privately to comments under a live broadcast.
+    LiveReply,
+    /// Publishing.
+    Publishing,
+    /// Everything else.
+    Other,
+}
+
+/// How often a class of calls may be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// The class.
+    pub class: CallClass,
+    /// How many calls.
+    pub calls: u32,
+    /// In how long a time.
+    pub per: Duration,
 }
 
 /// The longest text of one message and how the platform counts it.

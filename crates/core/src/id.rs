@@ -133,6 +133,10 @@ own_ids! {
 }
 
 remote_ids! {
+    /// A comment on a post.
+    RemoteComment,
+    /// A post, reel or story.
+    RemotePost,
     /// A platform's id of an account, as its webhooks and send calls carry it.
     RemoteAccount,
     /// A platform's id of a person, unique per account.

@@ -4,7 +4,6 @@
 
 pub mod contract;
 pub mod cx;
-mod grant;
 pub mod http;
 pub mod sandbox;
 mod sign;

@@ -46,6 +46,16 @@ pub struct Conversation {
     pub created_at: Timestamp,
     /// When something last happened in it.
     pub updated_at: Timestamp,
+    /// Who the person is, as the platform said it last.
+    pub profile: Option<Json<Value>>,
+    /// When the person's profile is to be read; `None` when not.
+    pub profile_due_at: Option<Timestamp>,
+    /// What opened the reply window: the event's id and its type.
+    pub window_opened_by: Option<Json<Value>>,
+    /// When it is to be told that the reply window closes; `None` when not, or when it was.
+    pub window_due_at: Option<Timestamp>,
+    /// Which app holds it, where the platform said so.
+    pub control: Option<Json<Value>>,
 }
 
 /// Whether a conversation is in the inbox.
@@ -91,7 +101,8 @@ macro_rules! columns {
             "SELECT c.id, c.workspace_id, c.account_id, c.remote_id, c.participant_id,
                  c.participant_name, c.participant_username, c.participant_picture, c.status,
                  c.last_message, c.last_message_at, c.window_opened_at, c.unread_count, c.metadata,
-                 c.created_at, c.updated_at
+                 c.created_at, c.updated_at, c.profile, c.profile_due_at, c.window_opened_by,
+                 c.window_due_at, c.control
              FROM conversations c ",
             $rest
         )
@@ -108,7 +119,8 @@ pub async fn insert_or_get(tx: &mut Tx, new: &Conversation) -> Result<Conversati
          ON CONFLICT (account_id, remote_id) DO UPDATE SET remote_id = excluded.remote_id
          RETURNING id, workspace_id, account_id, remote_id, participant_id, participant_name,
              participant_username, participant_picture, status, last_message, last_message_at,
-             window_opened_at, unread_count, metadata, created_at, updated_at"
+             window_opened_at, unread_count, metadata, created_at, updated_at, profile,
+             profile_due_at, window_opened_by, window_due_at, control"
     )
     .bind(&new.id)
     .bind(&new.workspace_id)
@@ -127,11 +139,12 @@ pub async fn insert_or_get(tx: &mut Tx, new: &Conversation) -> Result<Conversati
     .await)
 }
 
-/// Writes what activity changes: status, newest message, window, unread count, time.
+/// Writes what activity changes: status, newest message, window, unread count, who holds it, time.
 pub async fn update_activity(tx: &mut Tx, conversation: &Conversation) -> Result<()> {
     sql!(tx, |c| sqlx::query(
         "UPDATE conversations SET status = $3, last_message = $4, last_message_at = $5,
-             window_opened_at = $6, unread_count = $7, metadata = $8, updated_at = $9
+             window_opened_at = $6, unread_count = $7, metadata = $8, updated_at = $9,
+             profile_due_at = $10, window_opened_by = $11, window_due_at = $12, control = $13
          WHERE workspace_id = $1 AND id = $2"
     )
     .bind(&conversation.workspace_id)
@@ -143,6 +156,10 @@ pub async fn update_activity(tx: &mut Tx, conversation: &Conversation) -> Result
     .bind(conversation.unread_count)
     .bind(conversation.metadata.as_ref().map(json).transpose()?)
     .bind(conversation.updated_at)
+    .bind(conversation.profile_due_at)
+    .bind(conversation.window_opened_by.as_ref().map(json).transpose()?)
+    .bind(conversation.window_due_at)
+    .bind(conversation.control.as_ref().map(json).transpose()?)
     .execute(c)
     .await?
     .rows_affected());

@@ -1,7 +1,10 @@
 //! Messages, incoming and outgoing, and what became of them.
 
 use posta_core::event::{Attachment, Direction};
-use posta_core::id::{AccountId, ConversationId, MessageId, RemoteMessage, WorkspaceId};
+use posta_core::id::{
+    AccountId, ConversationId, MessageId, RemoteComment, RemoteMessage, WorkspaceId,
+};
+use posta_core::message::Content;
 use posta_core::time::Timestamp;
 use serde_json::Value;
 use sqlx::types::Json;
@@ -50,6 +53,64 @@ pub struct Message {
     pub sent_at: Timestamp,
     /// When we stored it.
     pub created_at: Timestamp,
+    /// What the platform is asked to send; `None` for one that we did not send.
+    pub content: Option<Json<Content>>,
+    /// How it came to us.
+    pub origin: Origin,
+    /// The first message of the request that it is a further part of.
+    pub part_of: Option<MessageId>,
+    /// The comment that it replies to privately.
+    pub comment_id: Option<RemoteComment>,
+    /// When it was taken back.
+    pub deleted_at: Option<Timestamp>,
+    /// When it was last changed.
+    pub edited_at: Option<Timestamp>,
+    /// How often it was changed, as the platform counts.
+    pub edit_count: i64,
+    /// What it said before, oldest first.
+    pub edit_history: Json<Vec<Edition>>,
+    /// The reactions on it, at most one of each side.
+    pub reactions: Json<Vec<Reaction>>,
+}
+
+/// How a message came to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, sqlx::Type)]
+#[serde(rename_all = "lowercase")]
+#[sqlx(type_name = "TEXT", rename_all = "lowercase")]
+pub enum Origin {
+    /// The platform told us.
+    Webhook,
+    /// We were asked to send it.
+    Api,
+    /// It was there when the account was connected.
+    Import,
+    /// The platform had it and never told us.
+    Reconcile,
+}
+
+/// What a message said before it was changed.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Edition {
+    /// Its text.
+    pub text: Option<String>,
+    /// Its attachments.
+    #[serde(default)]
+    pub attachments: Vec<Attachment>,
+    /// When it ceased to say that.
+    pub edited_at: Timestamp,
+}
+
+/// A reaction on a message.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Reaction {
+    /// The emoji, or the platform's word for it.
+    pub emoji: String,
+    /// Whether the account reacted, and not the person.
+    pub from_me: bool,
+    /// When.
+    pub reacted_at: Timestamp,
 }
 
 /// What became of a message.
@@ -75,7 +136,8 @@ macro_rules! columns {
     () => {
         "id, workspace_id, account_id, conversation_id, remote_id, direction, status, text,
              attachments, sender_id, sent_via, tag, metadata, error, is_read, read_at, sent_at,
-             created_at"
+             created_at, content, origin, part_of, comment_id, deleted_at, edited_at, edit_count,
+             edit_history, reactions"
     };
 }
 
@@ -85,8 +147,10 @@ pub async fn insert(tx: &mut Tx, message: &Message) -> Result<bool> {
         sqlx::query(
         "INSERT INTO messages (id, workspace_id, account_id, conversation_id, remote_id, direction,
              status, text, attachments, sender_id, sent_via, tag, metadata, is_read, sent_at,
-             created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+             created_at, content, origin, part_of, comment_id, deleted_at, edited_at, edit_count,
+             edit_history, reactions)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+             $19, $20, $21, $22, $23, $24, $25)
          ON CONFLICT (account_id, remote_id) DO NOTHING"
     )
     .bind(&message.id)
@@ -105,6 +169,15 @@ pub async fn insert(tx: &mut Tx, message: &Message) -> Result<bool> {
     .bind(message.is_read)
     .bind(message.sent_at)
     .bind(message.created_at)
+    .bind(message.content.as_ref().map(json).transpose()?)
+    .bind(message.origin)
+    .bind(&message.part_of)
+    .bind(&message.comment_id)
+    .bind(message.deleted_at)
+    .bind(message.edited_at)
+    .bind(message.edit_count)
+    .bind(json(&message.edit_history)?)
+    .bind(json(&message.reactions)?)
     .execute(c)
     .await?
     .rows_affected()

@@ -10,7 +10,11 @@ mod tests;
 
 use std::time::Duration;
 
-use posta_core::capability::{Limits, ReplyWindow, TextLimit, TextUnit};
+use posta_core::capability::{
+    ButtonLimit, CallClass, CardLimit, Limits, MediaLimit, QuickReplyLimit, Rate, ReplyWindow,
+    TextLimit, TextUnit,
+};
+use posta_core::message::MediaKind;
 
 use crate::contract::{Auth, Inbound, Messages, Platform, Receipts};
 use crate::sandbox::Face;
@@ -18,12 +22,50 @@ use crate::sandbox::Face;
 /// The connector.
 pub(crate) struct Instagram;
 
+const MIB: u64 = 1 << 20;
+
+const fn media(kind: MediaKind, mib: u64, types: &'static [&'static str]) -> MediaLimit {
+    MediaLimit { kind, max_bytes: mib * MIB, types }
+}
+
+const fn rate(class: CallClass, calls: u32, per: Duration) -> Rate {
+    Rate { class, calls, per }
+}
+
 static LIMITS: Limits = Limits {
     text: TextLimit { max: 1000, unit: TextUnit::Bytes },
     reply_window: Some(ReplyWindow {
         standard: Duration::from_hours(24),
         human_agent: Some(Duration::from_hours(7 * 24)),
     }),
+    media: &[
+        media(MediaKind::Image, 8, &["image/png", "image/jpeg", "image/gif"]),
+        media(
+            MediaKind::Audio,
+            25,
+            &["audio/aac", "audio/mp4", "audio/x-m4a", "audio/wav", "video/mp4"],
+        ),
+        media(
+            MediaKind::Video,
+            25,
+            &["video/mp4", "video/ogg", "video/x-msvideo", "video/quicktime", "video/webm"],
+        ),
+        media(MediaKind::File, 25, &["application/pdf"]),
+    ],
+    images_per_message: 10,
+    quick_replies: Some(QuickReplyLimit { max: 13, title: 20, has_image: false }),
+    buttons: Some(ButtonLimit { max: 3, title: 20, text: 640, has_phone: false }),
+    cards: Some(CardLimit { max: 10, text: 80, buttons: 3 }),
+    stickers: &["like_heart"],
+    rates: &[
+        rate(CallClass::Text, 100, Duration::from_secs(1)),
+        rate(CallClass::Media, 10, Duration::from_secs(1)),
+        rate(CallClass::Conversations, 2, Duration::from_secs(1)),
+        rate(CallClass::PrivateReply, 750, Duration::from_hours(1)),
+        rate(CallClass::LiveReply, 100, Duration::from_secs(1)),
+        rate(CallClass::Publishing, 200, Duration::from_hours(1)),
+        rate(CallClass::Other, 200, Duration::from_hours(1)),
+    ],
 };
 
 impl Platform for Instagram {

@@ -2,7 +2,7 @@
 
 use posta_core::failure::{Code, ConnectorError, Retry};
 use posta_core::id::{RemoteMessage, RemotePerson};
-use posta_core::message::{Content, Outgoing, Sent, Tag};
+use posta_core::message::{Content, Outgoing, Recipient, Sent, Tag};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -15,7 +15,8 @@ use crate::meta::graph::{self, text};
 impl Messages for Instagram {
     fn send<'a>(&'a self, cx: &'a Cx<'a>, message: &'a Outgoing) -> Answer<'a, Sent> {
         Box::pin(async {
-            let answer = post(cx, &Request::message(message), Call::Once).await?;
+            let request = Request::message(message)?;
+            let answer = post(cx, &request, Call::Once).await?;
             sent(&answer)
         })
     }
@@ -34,7 +35,7 @@ impl Receipts for Instagram {
 /// The body of a send. A sender action travels with the recipient and nothing else.
 #[derive(Serialize)]
 struct Request<'a> {
-    recipient: Recipient<'a>,
+    recipient: To<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<Body<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -46,7 +47,7 @@ struct Request<'a> {
 }
 
 #[derive(Serialize)]
-struct Recipient<'a> {
+struct To<'a> {
     id: &'a str,
 }
 
@@ -58,7 +59,7 @@ struct Body<'a> {
 impl<'a> Request<'a> {
     fn to(person: &'a RemotePerson) -> Self {
         Self {
-            recipient: Recipient { id: person.as_str() },
+            recipient: To { id: person.as_str() },
             message: None,
             sender_action: None,
             messaging_type: None,
@@ -68,13 +69,18 @@ impl<'a> Request<'a> {
 
     /// Instagram's own sample has only `tag`, Messenger asks for `messaging_type` too; both are
     /// taken (developers.facebook.com, Postman collection "Instagram API", read 2026-11-23).
-    fn message(message: &'a Outgoing) -> Self {
-        let Content::Text(text) = &message.content;
+    fn message(message: &'a Outgoing) -> Result<Self, ConnectorError> {
+        let (Content::Text { text, .. }, Recipient::Person(person)) =
+            (&message.content, &message.to)
+        else {
+            let words = "this version sends only text, and only to people";
+            return Err(ConnectorError::new(Code::InvalidContent, Retry::Permanent, words));
+        };
         let (messaging_type, tag) = match message.tag {
             Some(Tag::HumanAgent) => (Some("MESSAGE_TAG"), Some("HUMAN_AGENT")),
             None => (None, None),
         };
-        Self { message: Some(Body { text }), messaging_type, tag, ..Self::to(&message.to) }
+        Ok(Self { message: Some(Body { text }), messaging_type, tag, ..Self::to(person) })
     }
 }
 

@@ -8,7 +8,7 @@ use axum::extract::{OriginalUri, State};
 use posta_core::chance::Chance;
 use posta_core::failure::{Code, ConnectorError, Retry};
 use posta_core::id::{Ids, RemoteAccount, RemotePerson};
-use posta_core::message::{Content, Outgoing, Tag};
+use posta_core::message::{Content, Outgoing, Recipient, Tag};
 use posta_core::secret::Secret;
 use posta_core::time::{Clock, Timestamp};
 use rstest::rstest;
@@ -116,8 +116,8 @@ fn outgoing(text: &str, tag: Option<Tag>) -> Outgoing {
     let clock = Clock::fixed(Timestamp::from_millis(0));
     Outgoing {
         id: Ids::new(clock, Chance::seeded(1)).next(),
-        to: RemotePerson::new("1099900000000101"),
-        content: Content::Text(text.to_owned()),
+        to: Recipient::Person(RemotePerson::new("1099900000000101")),
+        content: Content::text(text),
         tag,
     }
 }
@@ -235,8 +235,9 @@ async fn messages_and_receipts_are_requests_to_one_path() {
     assert_eq!(sent.recipient, Some(RemotePerson::new("1099900000000101")));
     let tagged = outgoing("By hand", Some(Tag::HumanAgent));
     Instagram.send(&cx, &tagged).await.unwrap();
-    Instagram.mark_read(&cx, &tagged.to).await.unwrap();
-    Instagram.typing(&cx, &tagged.to).await.unwrap();
+    let person = RemotePerson::new("1099900000000101");
+    Instagram.mark_read(&cx, &person).await.unwrap();
+    Instagram.typing(&cx, &person).await.unwrap();
     insta::assert_snapshot!("messages", stage.requests());
 }
 

@@ -8,7 +8,7 @@ use posta_core::time::Timestamp;
 use posta_store::accounts::{self, Account};
 use posta_store::conversations::{self, Conversation};
 use posta_store::inbound::{self, Inbound, State};
-use posta_store::messages::{self, Message};
+use posta_store::messages::{self, Message, Origin};
 use posta_store::{Json, Tx, workspaces};
 
 use super::announce::announce;
@@ -288,6 +288,11 @@ async fn open_conversation(
         metadata: None,
         created_at: now,
         updated_at: now,
+        profile: None,
+        profile_due_at: None,
+        window_opened_by: None,
+        window_due_at: None,
+        control: None,
     };
     let conversation = conversations::insert_or_get(tx, &new).await?;
     let is_new = conversation.id == new.id;
@@ -320,6 +325,15 @@ fn new_message(
         read_at: None,
         sent_at: at,
         created_at: app.clock.now(),
+        content: None,
+        origin: Origin::Webhook,
+        part_of: None,
+        comment_id: None,
+        deleted_at: None,
+        edited_at: None,
+        edit_count: 0,
+        edit_history: Json(Vec::new()),
+        reactions: Json(Vec::new()),
     }
 }
 

@@ -6,14 +6,14 @@ use posta_core::capability::Limits;
 use posta_core::event::Direction;
 use posta_core::failure::{Code, ConnectorError, Retry};
 use posta_core::id::MessageId;
-use posta_core::message::{Content, Outgoing, Sent, Tag};
+use posta_core::message::{Content, Outgoing, Recipient, Sent, Tag};
 use posta_core::time::Timestamp;
 use posta_platforms::contract::Platform;
 use posta_store::accounts::{self, Account};
 use posta_store::conversations::{self, Conversation};
 use posta_store::idempotency::{self, Which};
 use posta_store::jobs::{self, Job};
-use posta_store::messages::{self, Message, Status};
+use posta_store::messages::{self, Message, Origin, Status};
 use posta_store::{Json, Tx, workspaces};
 use serde_json::{Value, json};
 
@@ -80,6 +80,15 @@ pub async fn enqueue(
         read_at: None,
         sent_at: now,
         created_at: now,
+        content: Some(Json(Content::text(request.text))),
+        origin: Origin::Api,
+        part_of: None,
+        comment_id: None,
+        deleted_at: None,
+        edited_at: None,
+        edit_count: 0,
+        edit_history: Json(Vec::new()),
+        reactions: Json(Vec::new()),
     };
     messages::insert(tx, &message).await?;
     let job = Job {
@@ -259,10 +268,12 @@ async fn call(
     message: &Message,
 ) -> Result<Sent, ConnectorError> {
     let line = Line::open(app, account).await?;
+    let content = message.content.as_ref().map(|content| content.0.clone());
     let outgoing = Outgoing {
         id: message.id.clone(),
-        to: conversation.participant_id.clone(),
-        content: Content::Text(message.text.clone().unwrap_or_default()),
+        to: Recipient::Person(conversation.participant_id.clone()),
+        // Messages that were queued by an older version are texts and nothing else.
+        content: content.unwrap_or_else(|| Content::text(message.text.clone().unwrap_or_default())),
         tag: message.tag.as_ref().map(|_| Tag::HumanAgent),
     };
     let Some(messages) = line.platform.messages() else {

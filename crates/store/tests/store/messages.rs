@@ -1,10 +1,11 @@
 //! Messages.
 
 use posta_core::event::{Attachment, AttachmentKind};
-use posta_core::id::{MessageId, RemoteMessage};
+use posta_core::id::{MessageId, RemoteComment, RemoteMessage};
+use posta_core::message::Content;
 use posta_core::time::Timestamp;
 use posta_store::conversations::{Conversation, Place};
-use posta_store::messages::{self, Message, Status};
+use posta_store::messages::{self, Edition, Message, Origin, Reaction, Status};
 use posta_store::{Json, Tx};
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -77,6 +78,18 @@ async fn every_field_is_kept(store: &Store) {
         url: Some("https://cdn.example/1".into()),
         payload: json!({"sticker_id": 369_239_263_222_822_i64}),
     }]);
+    message.content = Some(Json(Content::text("Grüße 👋")));
+    message.origin = Origin::Reconcile;
+    message.part_of = Some(store.id());
+    message.comment_id = Some(RemoteComment::new("c1"));
+    message.deleted_at = Some(at(4));
+    message.edited_at = Some(at(5));
+    message.edit_count = 2;
+    let before =
+        Edition { text: None, attachments: message.attachments.0.clone(), edited_at: at(5) };
+    message.edit_history = Json(vec![before]);
+    message.reactions =
+        Json(vec![Reaction { emoji: "👋".into(), from_me: true, reacted_at: at(6) }]);
     assert!(store.insert(&message).await);
     assert_eq!(format!("{:?}", store.get(&message).await), format!("{message:?}"));
 

@@ -102,7 +102,10 @@ async fn schema(store: &Store) -> Schema {
 
 /// Brings both databases' spellings of types and conditions to one.
 fn plain(text: &str) -> String {
-    let mut plain = text.to_lowercase().replace("::text[]", "").replace("::text", "");
+    let mut plain = text.to_lowercase();
+    for cast in ["::text[]", "::text", "::jsonb"] {
+        plain = plain.replace(cast, "");
+    }
     for (postgres, sqlite) in [("jsonb", "text"), ("bytea", "blob"), ("= any (array", "in (")] {
         plain = plain.replace(postgres, sqlite);
     }

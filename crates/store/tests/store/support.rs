@@ -266,6 +266,11 @@ impl Store {
             metadata: None,
             created_at: at(0),
             updated_at: at(0),
+            profile: None,
+            profile_due_at: None,
+            window_opened_by: None,
+            window_due_at: None,
+            control: None,
         }
     }
 
@@ -302,6 +307,15 @@ impl Store {
             read_at: None,
             sent_at,
             created_at: at(0),
+            content: None,
+            origin: messages::Origin::Webhook,
+            part_of: None,
+            comment_id: None,
+            deleted_at: None,
+            edited_at: None,
+            edit_count: 0,
+            edit_history: Json(Vec::new()),
+            reactions: Json(Vec::new()),
         }
     }
 

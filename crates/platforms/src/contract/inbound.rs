@@ -1,0 +1,48 @@
+//! Receiving webhooks.
+
+use std::collections::BTreeSet;
+
+use http::HeaderMap;
+use posta_core::event::Event;
+use posta_core::secret::Secret;
+
+use super::Answer;
+use crate::cx::Cx;
+
+/// Receiving webhooks. `verify` and `parse` are pure; neither waits for anything.
+pub trait Inbound: Sync {
+    /// Returns what the platform calls the thing to subscribe to, and its fields, as its dashboard
+    /// names them.
+    fn subscription(&self) -> Subscription;
+
+    /// Answers the platform's question whether this URL is ours: the text to return, if the verify
+    /// token is one of `tokens`.
+    fn challenge(&self, query: &[(String, String)], tokens: &[Secret]) -> Option<String>;
+
+    /// Finds which of the secrets signed these raw bytes, by index.
+    fn verify(&self, headers: &HeaderMap, body: &[u8], secrets: &[Secret]) -> Vec<usize>;
+
+    /// Reads the events out of a verified body. One bad event becomes `Unknown`, alone.
+    fn parse(&self, body: &[u8]) -> Result<Vec<Event>, Unparsed>;
+
+    /// Asks the platform to send us this account's events, as far as the granted scopes reach.
+    fn subscribe<'a>(
+        &'a self,
+        cx: &'a Cx<'a>,
+        granted: Option<&'a BTreeSet<String>>,
+    ) -> Answer<'a, ()>;
+}
+
+/// What to subscribe to in a platform's dashboard.
+#[derive(Clone, Copy, Debug)]
+pub struct Subscription {
+    /// The kind of object.
+    pub object: &'static str,
+    /// The fields.
+    pub fields: &'static [&'static str],
+}
+
+/// A webhook body that is not of the platform's form at all.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unparsed(pub String);

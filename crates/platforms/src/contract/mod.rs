@@ -1,0 +1,96 @@
+//! What a platform is: a name, limits, and one optional accessor per family of abilities.
+//!
+//! Connectors are stateless. Whatever varies arrives in [`crate::cx::Cx`]: credentials, URLs, client, clock.
+
+mod auth;
+mod grant;
+mod history;
+mod inbound;
+mod messages;
+mod people;
+
+use futures_util::future::BoxFuture;
+use posta_core::capability::{Capability, Limits};
+use posta_core::failure::ConnectorError;
+
+pub use self::auth::{Ask, Auth, ScopeArea};
+pub use self::grant::{Grant, Identity, Token};
+pub use self::history::{History, Page, Past, Thread};
+pub use self::inbound::{Inbound, Subscription, Unparsed};
+pub use self::messages::{Messages, Reactions, Receipts};
+pub use self::people::{People, Profile};
+use crate::sandbox::Face;
+
+/// The answer of a call to a platform.
+pub type Answer<'a, T> = BoxFuture<'a, Result<T, ConnectorError>>;
+
+/// A platform and the families it has. The default of every family is "none".
+pub trait Platform: Sync {
+    /// Returns its name in the unified API, which is also its folder and configuration section.
+    fn name(&self) -> &'static str;
+
+    /// Returns its name for people.
+    fn title(&self) -> &'static str;
+
+    /// Returns the numbers it sets.
+    fn limits(&self) -> &'static Limits;
+
+    /// Returns the base URLs it is reached at, by role, with their defaults.
+    fn urls(&self) -> &'static [(&'static str, &'static str)];
+
+    /// Returns the API version used when the configuration names none.
+    fn default_version(&self) -> &'static str;
+
+    /// Returns its pretend self for the sandbox.
+    fn sandbox(&self) -> &'static dyn Face;
+
+    /// Connecting by OAuth.
+    fn auth(&self) -> Option<&dyn Auth> {
+        None
+    }
+
+    /// Receiving webhooks.
+    fn inbound(&self) -> Option<&dyn Inbound> {
+        None
+    }
+
+    /// Sending messages.
+    fn messages(&self) -> Option<&dyn Messages> {
+        None
+    }
+
+    /// Read marks and typing.
+    fn receipts(&self) -> Option<&dyn Receipts> {
+        None
+    }
+
+    /// Reactions to messages.
+    fn reactions(&self) -> Option<&dyn Reactions> {
+        None
+    }
+
+    /// Profiles of people.
+    fn people(&self) -> Option<&dyn People> {
+        None
+    }
+
+    /// Conversations from before now.
+    fn history(&self) -> Option<&dyn History> {
+        None
+    }
+}
+
+/// Lists the families that a platform has.
+#[must_use]
+pub fn capabilities(platform: &dyn Platform) -> Vec<Capability> {
+    let families = [
+        (Capability::Auth, platform.auth().is_some()),
+        (Capability::Inbound, platform.inbound().is_some()),
+        (Capability::Messages, platform.messages().is_some()),
+        (Capability::Receipts, platform.receipts().is_some()),
+        (Capability::Reactions, platform.reactions().is_some()),
+        (Capability::People, platform.people().is_some()),
+        (Capability::History, platform.history().is_some()),
+    ];
+    families.into_iter().filter_map(|(family, has)| has.then_some(family)).collect()
+}
