@@ -59,6 +59,17 @@ impl Timestamp {
     }
 }
 
+/// Reads how long something lasts: `90s`, `25h`, `1d 2h`, `7 days`. A day has 24 hours.
+///
+/// # Errors
+/// When the text is none of these, counts months or years, which differ in length, or is negative.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let unreadable = || format!("{text:?} is no duration such as 90s, 25h or 7d");
+    let span: jiff::Span = text.parse().map_err(|_| unreadable())?;
+    let lasts = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours());
+    Duration::try_from(lasts.map_err(|_| unreadable())?).map_err(|_| unreadable())
+}
+
 fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
@@ -221,6 +232,23 @@ mod tests {
         let expected = Timestamp::from_millis(1_767_182_410_000);
         assert_eq!(Timestamp::from_seconds_or_millis(1_767_182_410), expected);
         assert_eq!(Timestamp::from_seconds_or_millis(1_767_182_410_000), expected);
+    }
+
+    #[test]
+    fn durations_are_read_as_people_write_them() {
+        for (text, seconds) in [
+            ("90s", 90),
+            ("25h", 90_000),
+            ("1d 2h", 93_600),
+            ("7 days", 604_800),
+            ("2w", 1_209_600),
+        ] {
+            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
+        for text in ["", "soon", "5", "-1h", "1 month"] {
+            assert!(duration(text).unwrap_err().contains("is no duration"), "{text}");
+        }
     }
 
     #[tokio::test]

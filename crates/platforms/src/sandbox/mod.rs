@@ -3,6 +3,7 @@
 mod control;
 mod deliver;
 pub(crate) mod hub;
+mod lapse;
 pub(crate) mod seed;
 pub(crate) mod world;
 

@@ -61,6 +61,21 @@ async fn a_thread_shows_what_both_sides_see() {
 }
 
 #[tokio::test]
+async fn the_clock_moves_by_a_duration_or_to_a_time() {
+    let stage = Stage::empty().await;
+    let now = stage.get("/_sandbox/clock").await.ok();
+    assert_eq!(now, json!({"now": "2025-12-31T12:00:10.000Z"}));
+    for (change, then) in [
+        (json!({"advance": "1d 30m"}), "2026-01-01T12:30:10.000Z"),
+        (json!({"advance": 50}), "2026-01-01T12:31:00.000Z"),
+        (json!({"set": "2026-02-01T08:00:00+01:00"}), "2026-02-01T07:00:00.000Z"),
+    ] {
+        assert_eq!(stage.control("clock", &change).await, json!({"now": then}));
+    }
+    stage.end().await;
+}
+
+#[tokio::test]
 async fn made_people_and_accounts_get_ids_of_the_right_form() {
     let stage = Stage::seeded().await;
     let shop = json!({"username": "new.shop", "kind": "creator"});
@@ -101,7 +116,12 @@ async fn the_page_shows_everything_and_takes_messages() {
 #[case::no_account(Method::POST, "instagram/people/mira.demo/write", json!({"account": "1", "text": "Hi"}), 404, "account")]
 #[case::no_text(Method::POST, "instagram/people/mira.demo/write", json!({}), 400, "text")]
 #[case::unknown_field(Method::POST, "instagram/people/mira.demo/write", json!({"words": "Hi"}), 400, "words")]
-#[case::missing_field(Method::POST, "clock", json!({}), 400, "advance_seconds")]
+#[case::missing_field(Method::POST, "clock", json!({}), 400, "advance")]
+#[case::no_duration(Method::POST, "clock", json!({"advance": "soon"}), 400, "advance")]
+#[case::negative(Method::POST, "clock", json!({"advance": -5}), 400, "advance")]
+#[case::backwards(Method::POST, "clock", json!({"set": "2020-01-01T00:00:00Z"}), 400, "set")]
+#[case::no_time(Method::POST, "clock", json!({"set": "tomorrow"}), 400, "set")]
+#[case::two_moves(Method::POST, "clock", json!({"advance": 1, "set": "2027-01-01T00:00:00Z"}), 400, "set")]
 #[case::no_message(Method::POST, "instagram/people/mira.demo/react", json!({"message_id": "x"}), 400, "message_id")]
 #[case::no_token(Method::POST, "instagram/tokens/expire", json!({"token": "x"}), 404, "token")]
 #[case::which_token(Method::POST, "instagram/tokens/revoke", json!({}), 400, "token")]

@@ -151,7 +151,7 @@ impl Stage {
     }
 
     pub(crate) async fn advance(&self, duration: Duration) {
-        let body = json!({"advance_seconds": duration.as_secs()});
+        let body = json!({"advance": duration.as_secs()});
         self.control("clock", &body).await;
     }
 

@@ -1,13 +1,13 @@
 //! The control API: the people of the pretend platforms, and the hand on their clock.
 
 mod apps;
+mod clock;
 mod deeds;
 mod page;
 mod people;
 mod problem;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use axum::extract::{Path, State};
 use axum::http::Uri;
@@ -36,7 +36,7 @@ pub(super) fn routes(root: &Url) -> Router<Sandbox> {
         .route("/_sandbox/", get(page::show).post(page::write))
         .route("/_sandbox/seed", post(apps::seed))
         .route("/_sandbox/reset", post(reset))
-        .route("/_sandbox/clock", get(read_clock).post(move_clock))
+        .route("/_sandbox/clock", get(clock::read).post(clock::change))
         .route("/_sandbox/deliveries", get(list_deliveries))
         .nest("/_sandbox/{platform}", of_platform())
         .fallback(unknown)
@@ -78,23 +78,6 @@ async fn reset(State(sandbox): State<Sandbox>) -> Json<Value> {
     *sandbox.world() = super::World::default();
     sandbox.outbox().clear();
     Json(json!({"reset": true}))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Move {
-    advance_seconds: u64,
-}
-
-/// `GET /_sandbox/clock`
-async fn read_clock(State(sandbox): State<Sandbox>) -> Json<Value> {
-    Json(json!({"now": sandbox.clock().now()}))
-}
-
-/// `POST /_sandbox/clock`
-async fn move_clock(State(sandbox): State<Sandbox>, Body(by): Body<Move>) -> Json<Value> {
-    sandbox.clock().advance(Duration::from_secs(by.advance_seconds));
-    Json(json!({"now": sandbox.clock().now()}))
 }
 
 /// `GET /_sandbox/deliveries`

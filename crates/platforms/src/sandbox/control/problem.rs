@@ -6,7 +6,7 @@ use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// An error of the control API.
 #[derive(Debug)]
@@ -36,6 +36,12 @@ impl Problem {
             message: format!("{field} {why}"),
             field: Some(field.to_owned()),
         }
+    }
+
+    /// Reads a field that needs more than a look at its type, naming it if it is wrong.
+    pub(super) fn field<T: DeserializeOwned>(field: &str, value: Value) -> Result<T, Self> {
+        serde_json::from_value(value)
+            .map_err(|error| Self::invalid(field, &format!("is wrong: {error}")))
     }
 
     /// The app's callback failed the platform's question.

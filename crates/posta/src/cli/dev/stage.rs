@@ -128,7 +128,9 @@ impl Stage {
         let db = boot::open(&config.database.url).await?;
         db.migrate().await.context("the database could not be brought up to this version")?;
         db.close().await;
-        let app = boot::build(config, super::super::clock(), chance.clone()).await?;
+        // One clock for both, so that a window that is moved shut is shut on both sides.
+        let clock = super::super::clock();
+        let app = boot::build(config, clock.clone(), chance.clone()).await?;
         let key_file = folder.join("dev-api-key");
         let (key, is_new_key) = api_key(&app, &key_file).await?;
         transcript.note(&format!("data is kept in {}", folder.display()));
@@ -144,7 +146,7 @@ impl Stage {
             identity,
             http: Http::new(),
             stop: app.stop.clone(),
-            network: Sandbox::new(super::super::clock(), chance),
+            network: Sandbox::new(clock, chance),
             app,
             listeners: Mutex::new(Some(listeners)),
         })
