@@ -40,6 +40,21 @@ pub struct Notice {
     pub(crate) account: String,
     /// The platform's JSON for it, compact and not escaped.
     pub(crate) json: String,
+    /// The place in an entry where it stands.
+    pub(crate) slot: Slot,
+}
+
+/// Where in an entry of a webhook a notice stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Slot {
+    /// In the list of this name, beside others of its kind.
+    List(&'static str),
+    /// In the list of this name, in an entry whose time is in seconds.
+    ListInSeconds(&'static str),
+    /// On the entry itself, alone.
+    Alone,
+    /// On the entry itself, alone, with the time in seconds.
+    AloneInSeconds,
 }
 
 /// A webhook ready to leave.

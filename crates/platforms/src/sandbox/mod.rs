@@ -1,15 +1,17 @@
 //! The networks in a box: pretend platforms on HTTP, each with state and rules of its own.
 
 mod control;
-mod deliver;
+pub(crate) mod deed;
+pub(crate) mod deliver;
 pub(crate) mod hub;
 mod lapse;
+pub(crate) mod posts;
 pub(crate) mod seed;
 pub(crate) mod world;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -26,8 +28,9 @@ use url::Url;
 
 use crate::http::Http;
 
+pub use self::deed::{Deed, Doer, Done, Refused};
 pub use self::deliver::{Notice, Packed};
-pub use self::seed::{Cast, CastAccount, CastPerson, IdForm};
+pub use self::seed::{Cast, CastAccount, CastPerson, CastPost, IdForm};
 use self::world::World;
 pub use self::world::{App, Draft, Webhook};
 
@@ -47,6 +50,12 @@ pub trait Face: Sync {
     /// Lets somebody do something in a thread, and tells the apps that asked to be told.
     fn act(&self, sandbox: &Sandbox, deed: &Deed) -> Result<Done, Refused>;
 
+    /// Returns what the dashboard's button for testing a webhook field would send.
+    fn sample(&self, field: &str, envelope: Option<&str>) -> Result<Notice, Refused>;
+
+    /// Makes an id for a new post or comment.
+    fn post_id(&self, chance: &Chance) -> String;
+
     /// Writes one webhook of these entries, oldest first.
     fn pack(&self, app: &App, entries: &[Vec<Notice>], now: Timestamp) -> Packed;
 
@@ -56,60 +65,6 @@ pub trait Face: Sync {
         sandbox: &'a Sandbox,
         webhook: &'a Webhook,
     ) -> BoxFuture<'a, Result<(), String>>;
-}
-
-/// Something that somebody does in the platform's own app.
-#[derive(Clone, Debug)]
-pub struct Deed {
-    /// The id of the account whose thread it is.
-    pub account: String,
-    /// The username of the person on the other side.
-    pub person: String,
-    /// What is done.
-    pub act: Act,
-}
-
-/// What can be done in the platform's own app.
-#[derive(Clone, Debug)]
-pub enum Act {
-    /// The person writes.
-    Write(Draft),
-    /// The account's owner writes.
-    OwnerWrite(Draft),
-    /// The person reacts to a message, or takes the reaction back.
-    React {
-        /// The message.
-        message: String,
-        /// The emoji; `None` takes it back.
-        emoji: Option<String>,
-    },
-    /// The person reads everything.
-    Read,
-    /// The person taps a button.
-    Postback {
-        /// What the button says.
-        title: String,
-        /// What it carries.
-        payload: String,
-    },
-}
-
-/// What came of a [`Deed`].
-#[derive(Clone, Debug, serde::Serialize)]
-pub struct Done {
-    /// The message it made or was about.
-    pub message_id: Option<String>,
-    /// How many apps will be told.
-    pub told: usize,
-}
-
-/// Why a [`Deed`] cannot be done: the field at fault, and a sentence.
-#[derive(Clone, Debug)]
-pub struct Refused {
-    /// The field.
-    pub field: &'static str,
-    /// The sentence.
-    pub message: String,
 }
 
 /// The pretend platforms: what exists in them, and what they have to tell. Clones share it all.
@@ -123,6 +78,8 @@ struct Inner {
     clock: Clock,
     chance: Chance,
     http: Http,
+    /// Where it is reached, once that is known.
+    root: OnceLock<Url>,
 }
 
 impl Sandbox {
@@ -135,11 +92,13 @@ impl Sandbox {
             clock,
             chance,
             http: Http::new(),
+            root: OnceLock::new(),
         }))
     }
 
     /// Returns everything that answers, for a listener that the outside knows as `root`.
     pub fn router(&self, root: &Url) -> Router {
+        let _ = self.0.root.set(root.clone());
         let mut inner = control::routes(root);
         for platform in crate::ALL {
             inner = inner.merge(platform.sandbox().routes());
@@ -198,6 +157,11 @@ impl Sandbox {
 
     pub(crate) fn http(&self) -> &Http {
         &self.0.http
+    }
+
+    /// Returns where the platform's base URL of this role is, as the outside knows it.
+    pub(crate) fn url(&self, platform: &str, role: &str) -> Option<Url> {
+        face(platform)?.urls(self.0.root.get()?).remove(role)
     }
 
     fn outbox(&self) -> &deliver::Outbox {

@@ -6,7 +6,9 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use posta_core::chance::Chance;
+use posta_core::time::Timestamp;
 
+use super::posts::{Comment, Post};
 use super::world::{Account, AccountKind, App, Network, Person};
 
 /// How a platform's numeric ids look: their first digits and their length.
@@ -40,6 +42,12 @@ pub struct Cast {
     pub accounts: &'static [CastAccount],
     /// The people.
     pub people: &'static [CastPerson],
+    /// What the accounts have posted.
+    pub posts: &'static [CastPost],
+    /// What posts can be made of, the first by default.
+    pub post_kinds: &'static [&'static str],
+    /// Where posts can show, the first by default.
+    pub post_places: &'static [&'static str],
     /// The webhook fields that an app can choose.
     pub fields: &'static [&'static str],
     /// What can be set: a name, then its values, the default first.
@@ -86,9 +94,26 @@ pub struct CastPerson {
     pub scoped_ids: &'static [(&'static str, &'static str)],
 }
 
+/// A post of the cast.
+#[derive(Debug)]
+pub struct CastPost {
+    /// Its id.
+    pub id: &'static str,
+    /// The id of the account whose it is.
+    pub account: &'static str,
+    /// What it says.
+    pub caption: &'static str,
+    /// The platform's words for what it is made of and where it shows.
+    pub kind: (&'static str, &'static str),
+    /// How long ago it was posted.
+    pub age: Duration,
+    /// The comments under it, oldest first: id, person, text.
+    pub comments: &'static [(&'static str, &'static str, &'static str)],
+}
+
 impl Cast {
-    /// Puts the accounts and people that are missing into the network.
-    pub(crate) fn populate(&self, network: &mut Network, client_id: &str) {
+    /// Puts the accounts, people and posts that are missing into the network.
+    pub(crate) fn populate(&self, network: &mut Network, client_id: &str, now: Timestamp) {
         for cast in self.accounts {
             if network.account(cast.id).is_none() {
                 network.accounts.push(cast.account());
@@ -104,6 +129,11 @@ impl Cast {
                 network.people.push(cast.person());
             }
         }
+        for cast in self.posts {
+            if network.post(cast.id).is_none() {
+                network.posts.push(cast.post(now));
+            }
+        }
     }
 
     /// Makes an app that nobody has configured yet.
@@ -115,6 +145,7 @@ impl Cast {
             features: BTreeSet::new(),
             live: true,
             testers: BTreeSet::new(),
+            webhook_secret: None,
             client_id,
             client_secret,
         }
@@ -161,6 +192,32 @@ impl CastPerson {
             scoped_ids: scoped_ids
                 .map(|(account, id)| ((*account).to_owned(), (*id).to_owned()))
                 .collect(),
+            blocks: BTreeSet::new(),
+            follows: self.scoped_ids.iter().map(|(account, _)| (*account).to_owned()).collect(),
+        }
+    }
+}
+
+impl CastPost {
+    fn post(&self, now: Timestamp) -> Post {
+        let at = now.minus(self.age);
+        let comments = self.comments.iter().zip(1_u32..).map(|((id, person, text), place)| {
+            let at = at.plus(self.age / 10 * place);
+            Comment::new((*id).to_owned(), Some((*person).to_owned()), (*text).to_owned(), at)
+        });
+        let (kind, place) = self.kind;
+        Post {
+            id: self.id.to_owned(),
+            by: self.account.to_owned(),
+            caption: Some(self.caption.to_owned()),
+            kind: kind.to_owned(),
+            place: place.to_owned(),
+            at,
+            comments_enabled: true,
+            is_live: false,
+            ad: None,
+            likes: 7,
+            comments: comments.collect(),
         }
     }
 }

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
 
+pub(crate) use super::posts::Asset;
+use super::posts::Post;
 use super::seed::IdForm;
 
 /// Every pretend platform's state, by the platform's name.
@@ -31,6 +33,11 @@ pub(crate) struct Network {
     pub(crate) codes: Vec<Code>,
     pub(crate) tokens: Vec<Token>,
     pub(crate) threads: Vec<Thread>,
+    pub(crate) posts: Vec<Post>,
+    /// Files that are served at links which end.
+    pub(crate) assets: Vec<Asset>,
+    /// What accounts offer to tap before anything is written, by account and kind.
+    pub(crate) menus: BTreeMap<String, BTreeMap<String, Value>>,
     pub(crate) options: BTreeMap<String, String>,
 }
 
@@ -41,6 +48,10 @@ pub(crate) struct Person {
     pub(crate) name: Option<String>,
     /// The person's id towards each account, by the account's id.
     pub(crate) scoped_ids: BTreeMap<String, String>,
+    /// The accounts that the person has blocked, by id.
+    pub(crate) blocks: BTreeSet<String>,
+    /// The accounts that the person follows, by id.
+    pub(crate) follows: BTreeSet<String>,
 }
 
 /// What an account may do on its platform.
@@ -85,6 +96,8 @@ pub struct App {
     pub(crate) live: bool,
     /// The people with a role on it, by username.
     pub(crate) testers: BTreeSet<String>,
+    /// What signs its webhooks, when that is not `client_secret`.
+    pub(crate) webhook_secret: Option<String>,
 }
 
 /// Where an app wants to be told what happens.
@@ -154,6 +167,8 @@ pub(crate) struct Thread {
     pub(crate) account_is_typing: bool,
     /// When the person last did something that lets the account write.
     pub(crate) opened_at: Option<Timestamp>,
+    /// Which app has it, by client id; `None` leaves it to all of them.
+    pub(crate) owner: Option<String>,
     pub(crate) messages: Vec<Message>,
 }
 
@@ -181,6 +196,10 @@ pub(crate) struct Message {
     pub(crate) seen: bool,
     pub(crate) person_reaction: Option<String>,
     pub(crate) account_reaction: Option<String>,
+    /// When it was taken back.
+    pub(crate) unsent_at: Option<Timestamp>,
+    /// What it said before each change.
+    pub(crate) earlier: Vec<String>,
 }
 
 /// What somebody wants to say.
@@ -199,6 +218,15 @@ pub struct Draft {
     /// What a tapped quick reply or button carries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) payload: Option<String>,
+    /// The platform's object that says what brought the person here, such as an ad.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) referral: Option<Value>,
+    /// Whether it is something that apps are not shown.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) is_unsupported: bool,
+    /// The quick replies offered with it, as the platform's objects.
+    #[serde(default, skip_deserializing, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) quick_replies: Vec<Value>,
 }
 
 impl Network {
@@ -262,6 +290,7 @@ impl Network {
                 person: person.to_owned(),
                 account_is_typing: false,
                 opened_at: None,
+                owner: None,
                 messages: Vec::new(),
             });
             self.threads.len() - 1
@@ -283,6 +312,15 @@ impl Network {
         };
         let scoped = person.scoped_ids.entry(account.to_owned());
         scoped.or_insert_with(|| form.mint(chance)).clone()
+    }
+
+    /// Returns the id of whoever is on the other side of a thread, the account itself included.
+    pub(crate) fn other_side(&self, account: &str, person: &str) -> Option<String> {
+        let itself = self.account(account).filter(|known| known.username == person);
+        match itself {
+            Some(itself) => Some(itself.own_scoped_id.clone()),
+            None => self.person(person)?.scoped_ids.get(account).cloned(),
+        }
     }
 
     /// Returns the account's id towards the app, giving it one at their first meeting.
@@ -329,6 +367,8 @@ impl Thread {
             seen: false,
             person_reaction: None,
             account_reaction: None,
+            unsent_at: None,
+            earlier: Vec::new(),
         });
     }
 

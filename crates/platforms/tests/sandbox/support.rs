@@ -28,6 +28,7 @@ pub(crate) const MIRA: &str = "1099900000000101";
 pub(crate) const REDIRECT: &str = "https://posta.example/connect/instagram/callback";
 pub(crate) const BASIC: &str = "instagram_business_basic";
 pub(crate) const MESSAGES: &str = "instagram_business_manage_messages";
+pub(crate) const COMMENTS: &str = "instagram_business_manage_comments";
 
 /// An answer read to its end.
 pub(crate) struct Reply {

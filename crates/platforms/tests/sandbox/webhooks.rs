@@ -16,13 +16,17 @@ fn text(received: &Received) -> &str {
     std::str::from_utf8(&received.body).unwrap()
 }
 
+/// Returns what the header of a body that this secret signs says.
+pub(crate) fn sha256(secret: &str, body: &[u8]) -> String {
+    let mut sha256 = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
+    sha256.update(body);
+    format!("sha256={}", hex::encode(sha256.finalize().into_bytes()))
+}
+
 #[track_caller]
 fn assert_signed(received: &Received) {
     let header = |name: &str| received.headers[name].to_str().unwrap().to_owned();
-    let mut sha256 = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
-    sha256.update(&received.body);
-    let sha256 = hex::encode(sha256.finalize().into_bytes());
-    assert_eq!(header("x-hub-signature-256"), format!("sha256={sha256}"));
+    assert_eq!(header("x-hub-signature-256"), sha256(SECRET, &received.body));
     let mut sha1 = Hmac::<Sha1>::new_from_slice(SECRET.as_bytes()).unwrap();
     sha1.update(&received.body);
     let sha1 = hex::encode(sha1.finalize().into_bytes());

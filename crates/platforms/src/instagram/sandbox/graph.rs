@@ -28,6 +28,17 @@ pub(super) const FIELDS: &[&str] = &[
     "live_comments",
 ];
 
+/// What an app can choose: those, and what only the Facebook Login tells.
+pub(super) const APP_FIELDS: &[&str] = &{
+    let mut fields = ["mentions"; FIELDS.len() + 1];
+    let mut place = 0;
+    while place < FIELDS.len() {
+        fields[place] = FIELDS[place];
+        place += 1;
+    }
+    fields
+};
+
 /// One request to the Graph API.
 #[derive(Debug)]
 pub(super) struct Call {

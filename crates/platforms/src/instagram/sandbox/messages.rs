@@ -40,6 +40,10 @@ pub(super) fn send(sandbox: &Sandbox, params: &Params, caller: &Caller) -> Resul
     let mut world = sandbox.world();
     let network = world.network(NAME);
     let person = recipient(network, caller, &ask)?;
+    let owner = network.thread(&caller.account, &person).and_then(|thread| thread.owner.as_ref());
+    if owner.is_some_and(|owner| *owner != caller.client_id) {
+        return Err(Refusal::not_the_owner());
+    }
     check_window(sandbox, network, caller, &person, &ask)?;
     let thread = network.thread_mut(&caller.account, &person);
     match ask.content {

@@ -4,11 +4,15 @@
 //! connector, so that the two cannot agree on a mistake.
 
 mod authorize;
+mod cdn;
+mod deeds;
+mod events;
 mod graph;
 mod messages;
 mod mid;
 mod params;
 mod refusal;
+mod remarks;
 mod token;
 mod webhooks;
 
@@ -18,12 +22,13 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::{any, get, post};
 use futures_util::future::BoxFuture;
+use posta_core::chance::Chance;
 use posta_core::time::Timestamp;
 use url::Url;
 
 use crate::sandbox::{
-    App, Cast, CastAccount, CastPerson, Deed, Done, Face, IdForm, Notice, Packed, Refused, Sandbox,
-    Webhook, hub,
+    App, Cast, CastAccount, CastPerson, CastPost, Deed, Done, Face, IdForm, Notice, Packed,
+    Refused, Sandbox, Webhook, hub,
 };
 
 const NAME: &str = "instagram";
@@ -59,6 +64,7 @@ impl Face for InstagramFace {
             .route("/instagram/www/oauth/authorize", get(authorize::show).post(authorize::decide))
             .route("/instagram/api/oauth/access_token", post(token::from_code))
             .route("/instagram/graph/{*path}", any(graph::answer))
+            .route("/instagram/cdn/ig_messaging_cdn/", get(cdn::serve))
     }
 
     fn cast(&self) -> &'static Cast {
@@ -66,7 +72,15 @@ impl Face for InstagramFace {
     }
 
     fn act(&self, sandbox: &Sandbox, deed: &Deed) -> Result<Done, Refused> {
-        webhooks::act(sandbox, deed)
+        deeds::act(sandbox, deed)
+    }
+
+    fn sample(&self, field: &str, envelope: Option<&str>) -> Result<Notice, Refused> {
+        webhooks::sample(field, envelope)
+    }
+
+    fn post_id(&self, chance: &Chance) -> String {
+        remarks::POST_IDS.mint(chance)
     }
 
     fn pack(&self, app: &App, entries: &[Vec<Notice>], now: Timestamp) -> Packed {
@@ -138,7 +152,38 @@ const CAST: Cast = Cast {
             ],
         },
     ],
-    fields: graph::FIELDS,
+    posts: &[
+        CastPost {
+            id: "17999000000003401",
+            account: "17841499900000001",
+            caption: "Autumn menu is here",
+            kind: ("IMAGE", "FEED"),
+            age: Duration::from_hours(48),
+            comments: &[
+                ("18099000000003411", "mira.demo", "Price please?"),
+                ("18099000000003412", "noor.demo", "Looks lovely"),
+            ],
+        },
+        CastPost {
+            id: "17999000000003601",
+            account: "17841499900000001",
+            caption: "How we roast our beans",
+            kind: ("VIDEO", "REELS"),
+            age: Duration::from_hours(30 * 24),
+            comments: &[("18099000000003600", "theo.demo", "Which beans are these?")],
+        },
+        CastPost {
+            id: "17999000000003701",
+            account: "17841499900000002",
+            caption: "New cups in the shop",
+            kind: ("CAROUSEL_ALBUM", "FEED"),
+            age: Duration::from_hours(5),
+            comments: &[("18099000000003701", "theo.demo", "Do you ship?")],
+        },
+    ],
+    post_kinds: &["IMAGE", "VIDEO", "CAROUSEL_ALBUM"],
+    post_places: &["FEED", "REELS", "STORY", "AD"],
+    fields: graph::APP_FIELDS,
     token_prefix: "IGAA",
     // A little under 60 days, as answers show.
     token_life: Duration::from_secs(5_183_944),
@@ -148,6 +193,18 @@ const CAST: Cast = Cast {
         ("me_shape", &["flat", "data"]),
         // Which field carries echoes under Instagram Login is not settled by any page.
         ("echo_field", &["either", "message_echoes"]),
+        // The pages print the flat form for this login, integrations receive the other.
+        ("comment_envelope", &["changes", "flat", "changed_fields"]),
+        ("comment_time", &["seconds", "milliseconds"]),
+        ("comment_shape", &["instagram_login", "facebook_login"]),
+        ("comment_from", &["with_id", "without_id"]),
+        // A new message announced as its zeroth edit, as four integrations report.
+        ("edit_anomaly", &["off", "with_sender", "without_sender"]),
+        ("edit_anomaly_message", &["also", "instead"]),
+        // One page lists stickers as pictures, another says that nothing is sent for them.
+        ("stickers", &["image", "silent"]),
+        ("referral_opens_window", &["no", "yes"]),
+        ("reaction_opens_window", &["no", "yes"]),
     ],
     client_ids: IdForm { prefix: "99", length: 15 },
     account_ids: IdForm { prefix: "17841", length: 17 },

@@ -147,6 +147,11 @@ impl Refusal {
         Self::new(100, Some(2_534_025), "The comment is invalid for a private reply")
     }
 
+    pub(super) fn not_the_owner() -> Self {
+        let message = "(#100) Another app is controlling this thread now";
+        Self::new(100, Some(2_534_037), message)
+    }
+
     pub(super) fn access_off() -> Self {
         let message = "(#200) The account owner has disabled access to instagram direct messages";
         Self { status: StatusCode::FORBIDDEN, ..Self::new(200, Some(2_534_041), message) }

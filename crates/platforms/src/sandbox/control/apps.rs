@@ -13,6 +13,27 @@ use super::{Answer, Root, face};
 use crate::sandbox::world::{AccountKind, App, Network, Revocation, Token, Webhook};
 use crate::sandbox::{Cast, Sandbox};
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TestSend {
+    field: String,
+    #[serde(default)]
+    envelope: Option<String>,
+}
+
+/// `POST /_sandbox/{platform}/apps/{client_id}/test-send`: what the dashboard's test button sends.
+pub(super) async fn test_send(
+    State(sandbox): State<Sandbox>,
+    Path((platform, client_id)): Path<(String, String)>,
+    Body(body): Body<TestSend>,
+) -> Answer {
+    let face = face(&platform)?;
+    let app = find(&sandbox, &platform, &client_id)?;
+    let notice = face.sample(&body.field, body.envelope.as_deref())?;
+    let told = usize::from(sandbox.notify(&platform, &app, notice));
+    Ok(Json(json!({"told": told})))
+}
+
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AppBody {
@@ -24,6 +45,7 @@ pub(super) struct AppBody {
     features: Option<BTreeSet<String>>,
     live: Option<bool>,
     testers: Option<BTreeSet<String>>,
+    webhook_secret: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -84,6 +106,7 @@ async fn register(
         app.redirect_uris = body.redirect_uris.unwrap_or(std::mem::take(&mut app.redirect_uris));
         app.features = body.features.unwrap_or(std::mem::take(&mut app.features));
         app.testers = body.testers.unwrap_or(std::mem::take(&mut app.testers));
+        app.webhook_secret = body.webhook_secret.or(app.webhook_secret.take());
         app.live = body.live.unwrap_or(app.live);
         app.webhook = webhook.clone().or(app.webhook.take());
     }
@@ -150,7 +173,7 @@ pub(super) async fn seed(
     let face = face(&platform)?;
     let cast = face.cast();
     let client_id = body.client_id.unwrap_or_else(|| cast.client_id.to_owned());
-    cast.populate(sandbox.world().network(&platform), &client_id);
+    cast.populate(sandbox.world().network(&platform), &client_id, sandbox.clock().now());
     let is_known = sandbox.world().network(&platform).app(&client_id).is_some();
     let secret = body.client_secret.or((!is_known).then(|| cast.client_secret.to_owned()));
     let app = AppBody {

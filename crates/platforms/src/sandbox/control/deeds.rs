@@ -2,153 +2,106 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
 
 use super::problem::{Body, Problem};
 use super::{Answer, face};
+use crate::sandbox::deed::{Act, OwnerAct};
 use crate::sandbox::world::{Author, Message, Network, Thread};
-use crate::sandbox::{Act, Deed, Draft, Sandbox};
+use crate::sandbox::{Deed, Doer, Sandbox};
 
 type Place = Path<(String, String)>;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct WriteBody {
-    account: Option<String>,
-    person: Option<String>,
-    text: Option<String>,
-    #[serde(default)]
-    attachments: Vec<Value>,
-    reply_to: Option<Value>,
-    payload: Option<String>,
+/// `POST /_sandbox/{platform}/people/{person}/{deed}`
+pub(super) async fn by_person(
+    State(sandbox): State<Sandbox>,
+    Path((platform, person, deed)): Path<(String, String, String)>,
+    Body(mut body): Body<Map<String, Value>>,
+) -> Answer {
+    let account = take_name(&mut body, "account")?;
+    let act: Act = read_deed(&deed, &body)?;
+    act.check()?;
+    perform(&sandbox, &platform, account.as_deref(), Some(&person), By::Person(act))
 }
 
-impl WriteBody {
-    fn draft(self) -> Result<Draft, Problem> {
-        let draft = Draft {
-            text: self.text.filter(|text| !text.is_empty()),
-            attachments: self.attachments,
-            reply_to: self.reply_to,
-            payload: self.payload,
-        };
-        if draft.text.is_none() && draft.attachments.is_empty() {
-            return Err(Problem::invalid("text", "or attachments is required"));
-        }
-        let is_typed = |attachment: &Value| attachment["type"].is_string();
-        if !draft.attachments.iter().all(is_typed) {
-            return Err(Problem::invalid("attachments", "each need a type"));
-        }
-        Ok(draft)
+/// `POST /_sandbox/{platform}/accounts/{account}/owner/{deed}`
+pub(super) async fn by_owner(
+    State(sandbox): State<Sandbox>,
+    Path((platform, account, deed)): Path<(String, String, String)>,
+    Body(mut body): Body<Map<String, Value>>,
+) -> Answer {
+    let person = take_name(&mut body, "person")?;
+    let act: OwnerAct = read_deed(&deed, &body)?;
+    act.check()?;
+    perform(&sandbox, &platform, Some(&account), person.as_deref(), By::Owner(act))
+}
+
+/// Takes out of a body the name of the other side.
+fn take_name(body: &mut Map<String, Value>, field: &str) -> Result<Option<String>, Problem> {
+    match body.remove(field) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(name)) => Ok(Some(name)),
+        Some(_) => Err(Problem::invalid(field, "must be text")),
     }
 }
 
-/// `POST /_sandbox/{platform}/people/{person}/write`
-pub(super) async fn write(
-    State(sandbox): State<Sandbox>,
-    Path((platform, person)): Place,
-    Body(body): Body<WriteBody>,
-) -> Answer {
-    let account = body.account.clone();
-    act(&sandbox, &platform, account.as_deref(), Some(&person), Act::Write(body.draft()?))
+/// Reads a deed: the path names it, the body says the rest.
+fn read_deed<T: DeserializeOwned>(deed: &str, body: &Map<String, Value>) -> Result<T, Problem> {
+    let known: Result<T, _> = serde_path_to_error::deserialize(json!({ deed: body }));
+    known.map_err(|error| {
+        // The way to the place of an error begins with the deed, unless there is no such deed.
+        let way = error.path().iter().next().map(ToString::to_string);
+        let message = error.inner().to_string();
+        if message.starts_with("unknown variant") && way.is_none_or(|way| way == deed) {
+            return Problem::unknown("deed", deed);
+        }
+        Problem::unreadable(&error)
+    })
 }
 
-/// `POST /_sandbox/{platform}/accounts/{account}/owner/write`
-pub(super) async fn owner_write(
-    State(sandbox): State<Sandbox>,
-    Path((platform, account)): Place,
-    Body(body): Body<WriteBody>,
-) -> Answer {
-    let person = body.person.clone();
-    act(&sandbox, &platform, Some(&account), person.as_deref(), Act::OwnerWrite(body.draft()?))
+/// A deed of either side.
+pub(super) enum By {
+    Person(Act),
+    Owner(OwnerAct),
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ReactBody {
-    account: Option<String>,
-    message_id: String,
-    emoji: Option<String>,
-}
-
-/// `POST /_sandbox/{platform}/people/{person}/react`
-pub(super) async fn react(
-    State(sandbox): State<Sandbox>,
-    Path((platform, person)): Place,
-    Body(body): Body<ReactBody>,
-) -> Answer {
-    let emoji = Some(body.emoji.unwrap_or_else(|| "\u{2764}\u{fe0f}".to_owned()));
-    let react = Act::React { message: body.message_id, emoji };
-    act(&sandbox, &platform, body.account.as_deref(), Some(&person), react)
-}
-
-/// `POST /_sandbox/{platform}/people/{person}/unreact`
-pub(super) async fn unreact(
-    State(sandbox): State<Sandbox>,
-    Path((platform, person)): Place,
-    Body(body): Body<ReactBody>,
-) -> Answer {
-    let undo = Act::React { message: body.message_id, emoji: None };
-    act(&sandbox, &platform, body.account.as_deref(), Some(&person), undo)
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ReadBody {
-    account: Option<String>,
-}
-
-/// `POST /_sandbox/{platform}/people/{person}/read`
-pub(super) async fn read(
-    State(sandbox): State<Sandbox>,
-    Path((platform, person)): Place,
-    Body(body): Body<ReadBody>,
-) -> Answer {
-    act(&sandbox, &platform, body.account.as_deref(), Some(&person), Act::Read)
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct PostbackBody {
-    account: Option<String>,
-    title: String,
-    payload: String,
-}
-
-/// `POST /_sandbox/{platform}/people/{person}/postback`
-pub(super) async fn postback(
-    State(sandbox): State<Sandbox>,
-    Path((platform, person)): Place,
-    Body(body): Body<PostbackBody>,
-) -> Answer {
-    let tap = Act::Postback { title: body.title, payload: body.payload };
-    act(&sandbox, &platform, body.account.as_deref(), Some(&person), tap)
-}
-
-/// Does it, in the thread between these two. Without an account the first one is meant.
-pub(super) fn act(
+/// Does it, between these two. Without an account the first one is meant; an owner without a
+/// person deals with the account itself.
+pub(super) fn perform(
     sandbox: &Sandbox,
     platform: &str,
     account: Option<&str>,
     person: Option<&str>,
-    act: Act,
+    by: By,
 ) -> Answer {
     let face = face(platform)?;
     let deed = {
         let mut world = sandbox.world();
         let network = world.network(platform);
-        let person = person.ok_or_else(|| Problem::invalid("person", "is required"))?;
         let account = match account {
             Some(key) => network.account(key),
             None => network.accounts.first(),
         };
         let account = account.ok_or_else(|| Problem::unknown("account", "it is not listed"))?;
-        let known = network.person(person).ok_or_else(|| Problem::unknown("person", person))?;
-        Deed { account: account.id.clone(), person: known.username.clone(), act }
+        let is_itself = |key: &&str| *key == account.username || *key == account.own_scoped_id;
+        let person = match person.filter(|key| !is_itself(key)) {
+            None => None,
+            Some(key) => {
+                let known = network.person(key).ok_or_else(|| Problem::unknown("person", key))?;
+                Some(known.username.clone())
+            }
+        };
+        let account = account.id.clone();
+        match (by, person) {
+            (By::Person(act), Some(username)) => {
+                Deed { account, by: Doer::Person { username, act } }
+            }
+            (By::Owner(act), person) => Deed { account, by: Doer::Owner { person, act } },
+            (By::Person(_), None) => return Err(Problem::invalid("person", "is required")),
+        }
     };
-    let done = face.act(sandbox, &deed);
-    let done = done.map_err(|refused| Problem::invalid(refused.field, &refused.message))?;
-    Ok(Json(json!(done)))
+    Ok(Json(json!(face.act(sandbox, &deed)?)))
 }
 
 /// `GET /_sandbox/{platform}/accounts/{account}/threads`
@@ -174,15 +127,18 @@ pub(super) async fn thread(
     let mut world = sandbox.world();
     let network = world.network(&platform);
     let account = network.account(&account).ok_or_else(|| Problem::unknown("account", &account))?;
-    let person = network.person(&person).ok_or_else(|| Problem::unknown("person", &person))?;
-    let thread = network.thread(&account.id, &person.username);
-    let thread = thread.ok_or_else(|| Problem::unknown("thread", &person.username))?;
+    let username = match network.person(&person) {
+        Some(person) => person.username.clone(),
+        None if person == account.username => person,
+        None => return Err(Problem::unknown("person", &person)),
+    };
+    let thread = network.thread(&account.id, &username);
+    let thread = thread.ok_or_else(|| Problem::unknown("thread", &username))?;
     Ok(Json(view(network, thread)))
 }
 
 fn view(network: &Network, thread: &Thread) -> Value {
-    let person = network.person(&thread.person);
-    let scoped_id = person.and_then(|person| person.scoped_ids.get(&thread.account));
+    let scoped_id = network.other_side(&thread.account, &thread.person);
     let messages: Vec<Value> = thread.messages.iter().map(view_message).collect();
     json!({
         "account": thread.account,
@@ -190,6 +146,7 @@ fn view(network: &Network, thread: &Thread) -> Value {
         "scoped_id": scoped_id,
         "account_is_typing": thread.account_is_typing,
         "opened_at": thread.opened_at,
+        "owner": thread.owner,
         "messages": messages,
     })
 }

@@ -5,6 +5,7 @@ mod clock;
 mod deeds;
 mod page;
 mod people;
+mod posts;
 mod problem;
 
 use std::collections::BTreeMap;
@@ -49,16 +50,14 @@ fn of_platform() -> Router<Sandbox> {
         .route("/hold", post(hold))
         .route("/flush", post(flush))
         .route("/people", get(people::list).post(people::save))
-        .route("/people/{person}/write", post(deeds::write))
-        .route("/people/{person}/react", post(deeds::react))
-        .route("/people/{person}/unreact", post(deeds::unreact))
-        .route("/people/{person}/read", post(deeds::read))
-        .route("/people/{person}/postback", post(deeds::postback))
+        .route("/people/{person}/{deed}", post(deeds::by_person))
         .route("/accounts", get(people::list_accounts).post(people::save_account))
-        .route("/accounts/{account}/owner/write", post(deeds::owner_write))
+        .route("/accounts/{account}/owner/{deed}", post(deeds::by_owner))
+        .route("/accounts/{account}/posts", get(posts::list).post(posts::save))
         .route("/accounts/{account}/threads", get(deeds::threads))
         .route("/accounts/{account}/threads/{person}", get(deeds::thread))
         .route("/apps", get(apps::list).post(apps::save))
+        .route("/apps/{client_id}/test-send", post(apps::test_send))
         .route("/tokens", get(apps::list_tokens).post(apps::issue_token))
         .route("/tokens/expire", post(apps::expire_tokens))
         .route("/tokens/revoke", post(apps::revoke_tokens))

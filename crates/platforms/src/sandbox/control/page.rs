@@ -7,10 +7,12 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde::Deserialize;
 use url::Url;
 
+use super::Root;
+use super::deeds::{self, By};
 use super::problem::Problem;
-use super::{Root, deeds};
+use crate::sandbox::deed::{Act, OwnerAct};
 use crate::sandbox::world::{Author, Message, Network, Thread};
-use crate::sandbox::{Act, Draft, Sandbox};
+use crate::sandbox::{Draft, Sandbox};
 
 const STYLE: &str = "body{margin:0 auto;max-width:52rem;padding:1.5rem;color:#1c1c21;font:16px/1.5 \
 system-ui,sans-serif}h1{font-size:1.4rem}h2{margin-top:2rem;font-size:1.15rem}h3{font-size:1rem;\
@@ -130,6 +132,7 @@ fn show_message(message: &Message) -> Markup {
     let reactions = [&message.person_reaction, &message.account_reaction];
     html! {
         p.said.account[by.is_some()] {
+            @if message.unsent_at.is_some() { "(taken back) " }
             @if let Some(text) = &message.draft.text { (text) }
             @for attachment in &message.draft.attachments {
                 " [" (attachment["type"].as_str().unwrap_or("attachment")) "]"
@@ -158,9 +161,13 @@ pub(super) async fn write(State(sandbox): State<Sandbox>, request: Request) -> R
         return Problem::invalid("body", "must be a form of this page").into_response();
     };
     let draft = Draft { text: Some(said.text), ..Draft::default() };
-    let act = if said.by == "owner" { Act::OwnerWrite(draft) } else { Act::Write(draft) };
+    let by = if said.by == "owner" {
+        By::Owner(OwnerAct::Write(draft))
+    } else {
+        By::Person(Act::Write(draft))
+    };
     let (account, person) = (Some(said.account.as_str()), Some(said.person.as_str()));
-    match deeds::act(&sandbox, &said.platform, account, person, act) {
+    match deeds::perform(&sandbox, &said.platform, account, person, by) {
         Ok(_) => Redirect::to("/_sandbox/").into_response(),
         Err(problem) => problem.into_response(),
     }

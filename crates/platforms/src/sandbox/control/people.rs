@@ -1,6 +1,6 @@
 //! People and accounts: who exists.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -49,6 +49,8 @@ pub(super) async fn save(
             username: body.username.clone(),
             name: None,
             scoped_ids: BTreeMap::new(),
+            blocks: BTreeSet::new(),
+            follows: BTreeSet::new(),
         });
         network.people.len() - 1
     });

@@ -8,6 +8,8 @@ use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use crate::sandbox::Refused;
+
 /// An error of the control API.
 #[derive(Debug)]
 pub(super) struct Problem {
@@ -44,6 +46,23 @@ impl Problem {
             .map_err(|error| Self::invalid(field, &format!("is wrong: {error}")))
     }
 
+    /// A body that is not of the right form.
+    pub(super) fn unreadable<E: std::error::Error>(error: &serde_path_to_error::Error<E>) -> Self {
+        let message = error.inner().to_string();
+        // What is missing or unknown stands between the first pair of backquotes, and not yet at
+        // the end of the way there.
+        let is_absent =
+            ["missing field", "unknown field"].iter().any(|start| message.starts_with(start));
+        let field = match message.split('`').nth(1).filter(|_| is_absent) {
+            Some(name) => name.to_owned(),
+            None => match error.path().to_string().as_str() {
+                "." => "body".to_owned(),
+                path => path.rsplit('.').next().unwrap_or(path).to_owned(),
+            },
+        };
+        Self { status: StatusCode::BAD_REQUEST, code: "invalid_body", message, field: Some(field) }
+    }
+
     /// The app's callback failed the platform's question.
     pub(super) fn unverified(why: &str) -> Self {
         Self {
@@ -52,6 +71,12 @@ impl Problem {
             message: format!("the webhook stays inactive: {why}"),
             field: Some("webhook".to_owned()),
         }
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        Self::invalid(refused.field, &refused.message)
     }
 }
 
@@ -72,16 +97,8 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
         let bytes = to_bytes(request.into_body(), 1 << 20).await;
         let bytes = bytes.map_err(|_| Problem::invalid("body", "is too long"))?;
         let bytes = if bytes.is_empty() { Bytes::from_static(b"{}") } else { bytes };
-        serde_json::from_slice(&bytes).map(Self).map_err(|error| {
-            // Its messages put the field's name between the first pair of backquotes.
-            let message = error.to_string();
-            let field = message.split('`').nth(1).unwrap_or("body").to_owned();
-            Problem {
-                status: StatusCode::BAD_REQUEST,
-                code: "invalid_body",
-                field: Some(field),
-                message,
-            }
-        })
+        let mut json = serde_json::Deserializer::from_slice(&bytes);
+        let body = serde_path_to_error::deserialize(&mut json);
+        body.map(Self).map_err(|error| Problem::unreadable(&error))
     }
 }
