@@ -61,4 +61,17 @@ pub struct Past {
     /// What it says; `None` when the platform lists it and does not show it, which does not mean
     /// that it was deleted.
     pub message: Option<Message>,
+    /// The person's handle, where the platform says it.
+    pub username: Option<String>,
+    /// The reactions on it.
+    pub reactions: Vec<PastReaction>,
+}
+
+/// A reaction on a message from before now. When it was put there is not said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PastReaction {
+    /// The emoji, or the platform's word for it.
+    pub emoji: String,
+    /// Whether the account reacted, and not the person.
+    pub from_me: bool,
 }

@@ -15,7 +15,7 @@ use posta_core::failure::ConnectorError;
 
 pub use self::auth::{Ask, Auth, ScopeArea};
 pub use self::grant::{Grant, Identity, Token};
-pub use self::history::{History, Page, Past, Thread};
+pub use self::history::{History, Page, Past, PastReaction, Thread};
 pub use self::inbound::{Inbound, Subscription, Unparsed};
 pub use self::messages::{Messages, Reactions, Receipts};
 pub use self::people::{People, Profile};

@@ -2,6 +2,7 @@
 
 mod auth;
 mod errors;
+mod history;
 mod receive;
 mod sandbox;
 mod send;
@@ -16,7 +17,7 @@ use posta_core::capability::{
 };
 use posta_core::message::MediaKind;
 
-use crate::contract::{Auth, Inbound, Messages, Platform, Receipts};
+use crate::contract::{Auth, History, Inbound, Messages, Platform, Receipts};
 use crate::sandbox::Face;
 
 /// The connector.
@@ -110,6 +111,10 @@ impl Platform for Instagram {
     }
 
     fn receipts(&self) -> Option<&dyn Receipts> {
+        Some(self)
+    }
+
+    fn history(&self) -> Option<&dyn History> {
         Some(self)
     }
 }

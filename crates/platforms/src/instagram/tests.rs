@@ -41,7 +41,7 @@ const USED: &str = r#"{"error_type":"OAuthException","code":400,
 const SENT: &str = r#"{"recipient_id":"1099900000000101","message_id":"mid-1"}"#;
 
 /// A platform that gives fixed answers by path, and one that remembers what it was asked.
-struct Stage {
+pub(super) struct Stage {
     http: Http,
     recorder: Recorder,
     clock: Clock,
@@ -58,7 +58,7 @@ async fn answer(State(answers): State<Answers>, uri: OriginalUri) -> (http::Stat
 }
 
 impl Stage {
-    async fn with(answers: &[(&'static str, u16, &str)]) -> Self {
+    pub(super) async fn with(answers: &[(&'static str, u16, &str)]) -> Self {
         let answers = answers.iter().map(|&(path, status, body)| (path, (status, body.to_owned())));
         let router = Router::new().fallback(answer).with_state(Arc::new(answers.collect()));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -88,7 +88,7 @@ impl Stage {
         }
     }
 
-    fn cx(&self) -> Cx<'_> {
+    pub(super) fn cx(&self) -> Cx<'_> {
         Cx {
             http: &self.http,
             clock: &self.clock,
@@ -103,7 +103,7 @@ impl Stage {
         Instagram.finish(&cx, code, &redirect()).await
     }
 
-    fn requests(&self) -> String {
+    pub(super) fn requests(&self) -> String {
         self.recorder.requests().join("\n\n")
     }
 }
@@ -124,7 +124,7 @@ fn outgoing(text: &str, tag: Option<Tag>) -> Outgoing {
 
 #[test]
 fn every_family_is_there() {
-    assert_eq!(capabilities(&Instagram).len(), 4);
+    assert_eq!(capabilities(&Instagram).len(), 5);
 }
 
 #[test]

@@ -38,6 +38,18 @@ pub(crate) fn time_to_regain_access(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::from_mins(minutes.min(LONGEST_REGAIN)))
 }
 
+/// Reads where the next page of a list begins; `None` at the end, which is where `next` is missing.
+pub(crate) fn next(list: &Value) -> Option<String> {
+    let paging = list.get("paging")?;
+    let next = text(paging, "next")?;
+    let after = paging.get("cursors").and_then(|cursors| text(cursors, "after"));
+    let in_url = || {
+        let url = url::Url::parse(&next).ok()?;
+        url.query_pairs().find(|(key, _)| key == "after").map(|(_, after)| after.into_owned())
+    };
+    after.or_else(in_url)
+}
+
 /// Reads an id or a text. A number becomes the digits it was written with, and never goes through a
 /// float, which would change ids above 2^53.
 pub(crate) fn text(value: &Value, key: &str) -> Option<String> {
