@@ -94,7 +94,19 @@ pub struct CardLimit {
 }
 
 /// The classes of calls that platforms count apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, utoipa::ToSchema)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    serde::Serialize,
+    serde::Deserialize,
+    utoipa::ToSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum CallClass {
     /// Sending text, links, reactions and stickers.
@@ -122,6 +134,32 @@ pub struct Rate {
     pub calls: u32,
     /// In how long a time.
     pub per: Duration,
+}
+
+impl std::str::FromStr for Rate {
+    type Err = String;
+
+    /// Reads a number of calls and a time, such as `100/s`, `30/min` or `750/h`. The class is
+    /// [`CallClass::Other`] until the reader knows better.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let read = || {
+            let (calls, unit) = text.split_once('/')?;
+            let per = match unit.trim() {
+                "s" => Duration::from_secs(1),
+                "min" => Duration::from_mins(1),
+                "h" => Duration::from_hours(1),
+                "d" => Duration::from_hours(24),
+                _ => return None,
+            };
+            let calls = calls.trim().parse().ok().filter(|calls| (1..=100_000).contains(calls))?;
+            Some(Self { class: CallClass::Other, calls, per })
+        };
+        read().ok_or_else(|| {
+            "must be a number of calls from 1 to 100000 and a time, such as 100/s, 30/min, 750/h \
+             or 5000/d"
+                .to_owned()
+        })
+    }
 }
 
 /// The longest text of one message and how the platform counts it.
@@ -173,5 +211,17 @@ mod tests {
         let count = |unit| TextLimit { max: 0, unit }.count(text);
         assert_eq!(count(TextUnit::Bytes), 12);
         assert_eq!(count(TextUnit::Characters), 7);
+    }
+
+    #[test]
+    fn rates_are_read_as_calls_per_time() {
+        let read = |text: &str| text.parse::<Rate>().map(|rate| (rate.calls, rate.per)).ok();
+        assert_eq!(read("100/s"), Some((100, Duration::from_secs(1))));
+        assert_eq!(read("30 / min"), Some((30, Duration::from_mins(1))));
+        assert_eq!(read("750/h"), Some((750, Duration::from_hours(1))));
+        assert_eq!(read("5000/d"), Some((5000, Duration::from_hours(24))));
+        for wrong in ["", "100", "100/", "/s", "0/s", "-1/s", "1.5/s", "100001/s", "5/week"] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
     }
 }

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
+use crate::flows::budget::Budget;
 use crate::flows::ingest::Ingest;
 use crate::flows::limits::RateLimiter;
 use crate::flows::outcome::Waiters;
@@ -61,6 +62,8 @@ pub struct Parts {
     pub signers: Signers,
     /// How many requests each workspace has made.
     pub limiter: RateLimiter,
+    /// How many calls each account has made to its platform.
+    pub budget: Budget,
     /// Requests that wait for their message's outcome.
     pub waiters: Waiters,
     /// Tells workers that there is something to do.
@@ -140,6 +143,7 @@ impl App {
             ingest: Ingest::new(),
             signers: Signers::default(),
             limiter: RateLimiter::new(config.api.requests_per_minute),
+            budget: Budget::new(&config.platforms, clock.clone()),
             waiters: Waiters::default(),
             wake: Wake::default(),
             under_way: UnderWay::default(),

@@ -372,6 +372,8 @@ mod tests {
                 platform.urls().iter().map(|(role, url)| (*role, url.parse().unwrap())).collect();
             let ours = section.urls.iter().map(|(role, url)| (role.as_str(), url.clone()));
             assert_eq!(ours.collect::<BTreeSet<_>>(), urls);
+            let rates = platform.limits().rates.iter().map(|rate| (rate.class, *rate));
+            assert_eq!(section.rates, rates.collect());
         }
     }
 
@@ -429,6 +431,10 @@ mod tests {
              with sqlite: or postgres:"
         );
         assert!(refused("", &[("POSTA_PUBLIC_URL", "http://x/y")]).contains("without a path"));
+        assert!(
+            refused("", &[("POSTA_PLATFORMS_INSTAGRAM_RATES_TEXT", "fast")])
+                .contains("platforms.instagram.rates.text is wrong: must be a number of calls")
+        );
     }
 
     #[test]

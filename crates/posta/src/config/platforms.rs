@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use posta_core::capability::{CallClass, Rate};
 use posta_core::secret::Secret;
-use serde::Deserialize;
+use serde::de::IntoDeserializer;
+use serde::{Deserialize, Deserializer};
 use url::Url;
 
 /// The sections by the platform's name.
@@ -24,6 +26,31 @@ pub struct PlatformConfig {
     pub version: String,
     /// `urls`: where the platform is, by role.
     pub urls: BTreeMap<String, Url>,
+    /// `rates`: how often each class of calls may be made, per account.
+    #[serde(deserialize_with = "rates")]
+    pub rates: BTreeMap<CallClass, Rate>,
+}
+
+fn rates<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<CallClass, Rate>, D::Error> {
+    // Only keys that are read as text are named when their value is wrong.
+    let all = BTreeMap::<String, Written>::deserialize(deserializer)?;
+    let rate = |(name, written): (String, Written)| {
+        let class = CallClass::deserialize(name.into_deserializer())?;
+        Ok((class, Rate { class, ..written.0 }))
+    };
+    all.into_iter().map(rate).collect()
+}
+
+/// A rate as settings write it. A type of its own, so that a wrong one is named by its key.
+struct Written(Rate);
+
+impl<'de> Deserialize<'de> for Written {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map(Self).map_err(serde::de::Error::custom)
+    }
 }
 
 impl PlatformConfig {

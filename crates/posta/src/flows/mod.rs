@@ -2,6 +2,7 @@
 //! they know nothing of HTTP requests or answers.
 
 pub mod announce;
+pub mod budget;
 pub mod callback;
 pub mod connect;
 pub mod deliver;
