@@ -126,6 +126,12 @@ codes! {
     OutsideMessagingWindow = "outside_messaging_window", 403, PlatformError,
         "The platform allows no message now, because the person last wrote too long ago.",
         "Wait until the person writes again.";
+    HumanAgentOnly = "human_agent_only", 403, PlatformError,
+        "The reply window has closed for automatic messages; what a person typed may still be sent.",
+        "Have a person answer before `details.humanAgentUntil`, and say so with `sentVia: human` or the tag HUMAN_AGENT.";
+    WindowDisputed = "window_disputed", 403, PlatformError,
+        "The platform calls the reply window closed, and by our record it is open.",
+        "Look into the causes in `details.likelyCauses`, the likeliest first.";
     ResourceNotFound = "resource_not_found", 404, NotFound,
         "There is no such thing, or this key cannot see it.", "Check the id and the key's profiles.";
     RouteNotFound = "route_not_found", 404, NotFound,

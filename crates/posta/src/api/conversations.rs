@@ -18,6 +18,7 @@ use super::extract::{Body, Query, Segment};
 use super::page::{self, CursorPage};
 use crate::app::App;
 use crate::flows::events::participant_name;
+use crate::flows::window::{self, Window};
 
 /// The largest number of unread messages that is told.
 const UNREAD_SHOWN: i64 = 1000;
@@ -63,14 +64,18 @@ pub(crate) struct ConversationShape {
     /// Always null: ads are not looked up.
     #[schema(value_type = Option<Object>)]
     ad_attribution: Option<Value>,
+    /// Its reply window; null where the platform has none.
+    window: Option<Window>,
 }
 
 fn status() -> Object {
     one_of("Whether it is in the inbox or put away.", &["active", "archived"])
 }
 
-fn shape(conversation: Conversation, account: &Account) -> ConversationShape {
+fn shape(conversation: Conversation, account: &Account, now: Timestamp) -> ConversationShape {
+    let platform = posta_platforms::get(&account.platform);
     ConversationShape {
+        window: platform.and_then(|platform| window::of(platform, &conversation, now)),
         id: conversation.remote_id.to_string(),
         platform: account.platform.clone(),
         account_id: account.id.clone(),
@@ -160,6 +165,7 @@ pub(crate) async fn list(
     let limit = page::limit(query.limit, 50, 100)?;
     let place = page::place(query.cursor.as_deref())?;
     let profiles = caller.narrow(query.profile_id);
+    let now = app.clock.now();
     let mut tx = app.db.read().await?;
     if let Some(id) = &query.account_id {
         caller.account(&mut tx, id).await?;
@@ -189,7 +195,7 @@ pub(crate) async fn list(
         .into_iter()
         .filter_map(|row| {
             let account = all.iter().find(|account| account.id == row.account_id)?;
-            Some(shape(row, account))
+            Some(shape(row, account, now))
         })
         .collect();
     let queried = all.iter().filter(|one| query.account_id.as_ref().is_none_or(|id| *id == one.id));
@@ -197,7 +203,7 @@ pub(crate) async fn list(
         accounts_queried: queried.count(),
         accounts_failed: 0,
         failed_accounts: Vec::new(),
-        last_updated: app.clock.now(),
+        last_updated: now,
         accounts_skipped: Vec::new(),
     };
     Ok(Json(ConversationList { data, pagination, meta }))
@@ -259,7 +265,7 @@ pub(crate) async fn get(
         data: OneConversation {
             last_message_at: conversation.last_message_at,
             participants,
-            conversation: shape(conversation, &account),
+            conversation: shape(conversation, &account, app.clock.now()),
         },
     }))
 }

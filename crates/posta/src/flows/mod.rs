@@ -18,6 +18,7 @@ pub mod receive;
 pub mod renew;
 pub mod send;
 pub mod signers;
+pub mod window;
 
 use posta_core::failure::{Code, ConnectorError, Retry};
 

@@ -16,6 +16,7 @@ use super::events::{
     ConversationBlock, InboxAccount, Payload, message_block, started_conversation,
 };
 use super::metadata::{click, metadata};
+use super::window::{self, Opener, Opening};
 use crate::app::App;
 
 /// What became of one event.
@@ -162,11 +163,9 @@ async fn incoming(
     }
     conversation.status = conversations::Status::Active;
     conversation.unread_count += 1;
-    conversation.window_opened_at = conversation.window_opened_at.max(Some(at));
     if let Some(referral) = &message.referral {
         conversation.metadata = Some(Json(click(referral, at)));
     }
-    note_newest(app, tx, &mut conversation, &stored).await?;
     if is_new {
         let payload = Payload::ConversationStarted {
             conversation: started_conversation(account, &conversation),
@@ -176,7 +175,10 @@ async fn incoming(
         announce(app, tx, account, "conversation.started", &payload).await?;
     }
     let payload = message_payload(account, &conversation, &stored);
-    announce(app, tx, account, "message.received", &payload).await?;
+    let id = announce(app, tx, account, "message.received", &payload).await?;
+    let opening = Opening { id: Some(id), kind: Opener::of(message) };
+    window::opened(app, account, &mut conversation, &opening, at);
+    note_newest(app, tx, &mut conversation, &stored).await?;
     Ok(Taken::Done)
 }
 

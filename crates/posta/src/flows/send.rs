@@ -2,13 +2,10 @@
 
 use std::time::Duration;
 
-use posta_core::capability::Limits;
 use posta_core::event::Direction;
 use posta_core::failure::{Code, ConnectorError, Retry};
 use posta_core::id::MessageId;
 use posta_core::message::{Content, Outgoing, Recipient, Sent, Tag};
-use posta_core::time::Timestamp;
-use posta_platforms::contract::Platform;
 use posta_store::accounts::{self, Account};
 use posta_store::conversations::{self, Conversation};
 use posta_store::idempotency::{self, Which};
@@ -18,11 +15,15 @@ use posta_store::{Json, Tx, workspaces};
 use serde_json::{Value, json};
 
 use super::line::Line;
+use super::window::{self, Sender};
 use super::{FlowError, disconnect, receive, refusal};
 use crate::app::App;
 
 /// The kind of the jobs this flow makes and works off.
 pub const JOB: &str = "send";
+
+/// What our messages say they were sent through.
+const VIA: &str = "api";
 
 /// How often a send is tried that certainly did nothing.
 const TRIES: i64 = 5;
@@ -72,7 +73,7 @@ pub async fn enqueue(
         text: Some(request.text.to_owned()),
         attachments: Json(Vec::new()),
         sender_id: account.id.to_string(),
-        sent_via: Some("api".to_owned()),
+        sent_via: Some(VIA.to_owned()),
         tag: request.tag.map(|Tag::HumanAgent| "HUMAN_AGENT".to_owned()),
         metadata: None,
         error: None,
@@ -135,36 +136,8 @@ fn allowed(app: &App, request: &Request<'_>) -> Result<(), Box<ConnectorError>> 
         );
         return refuse(Code::TextTooLong, message);
     }
-    within_window(platform, limits, request, app.clock.now())
-}
-
-fn within_window(
-    platform: &dyn Platform,
-    limits: &Limits,
-    request: &Request<'_>,
-    now: Timestamp,
-) -> Result<(), Box<ConnectorError>> {
-    // Where no opening is on record, one may have happened before the account was connected; then
-    // the platform decides.
-    let (Some(window), Some(opened)) = (limits.reply_window, request.conversation.window_opened_at)
-    else {
-        return Ok(());
-    };
-    let length = match request.tag {
-        Some(Tag::HumanAgent) => window.human_agent.unwrap_or(window.standard),
-        None => window.standard,
-    };
-    let closed_at = opened.plus(length);
-    if now < closed_at {
-        return Ok(());
-    }
-    let message = format!(
-        "{} allows messages until {closed_at}, because the person last wrote at {opened}",
-        platform.title()
-    );
-    let mut error = refusal(Code::OutsideMessagingWindow, message);
-    error.details = Some(json!({"windowOpenedAt": opened, "windowClosedAt": closed_at}));
-    Err(error)
+    let sender = Sender::of(Some(VIA));
+    window::permits(platform, request.conversation, sender, request.tag, app.clock.now()).map(drop)
 }
 
 /// Works off a send job: at most one call to the platform, on record before and after.
@@ -268,19 +241,25 @@ async fn call(
     message: &Message,
 ) -> Result<Sent, ConnectorError> {
     let line = Line::open(app, account).await?;
+    // Asked again, for the message may have waited since it was let in.
+    let (sender, tag) = (Sender::of(message.sent_via.as_deref()), message.tag.as_ref());
+    let (tag, now) = (tag.map(|_| Tag::HumanAgent), app.clock.now());
+    let permit =
+        window::permits(line.platform, conversation, sender, tag, now).map_err(|no| *no)?;
     let content = message.content.as_ref().map(|content| content.0.clone());
     let outgoing = Outgoing {
         id: message.id.clone(),
         to: Recipient::Person(conversation.participant_id.clone()),
         // Messages that were queued by an older version are texts and nothing else.
         content: content.unwrap_or_else(|| Content::text(message.text.clone().unwrap_or_default())),
-        tag: message.tag.as_ref().map(|_| Tag::HumanAgent),
+        tag: permit.tag,
     };
     let Some(messages) = line.platform.messages() else {
         let message = format!("{} takes no messages", line.platform.title());
         return Err(*refusal(Code::PlatformNotSupported, message));
     };
-    messages.send(&line.cx(app), &outgoing).await
+    let sent = messages.send(&line.cx(app), &outgoing).await;
+    sent.map_err(|no| window::doubt(no, line.platform, conversation, permit.tag, app.clock.now()))
 }
 
 async fn sent_out(

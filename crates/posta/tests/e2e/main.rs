@@ -11,3 +11,4 @@ mod restart;
 mod scope;
 mod send;
 mod support;
+mod windows;

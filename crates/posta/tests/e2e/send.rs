@@ -37,7 +37,7 @@ story! {
         stage.send(MIRA, "Just in time", &[]).await.expect(200);
         stage.pass(Duration::from_secs(2)).await;
         let error = stage.send(MIRA, "Too late", &[]).await;
-        let error = error.expect_error(403, "outside_messaging_window");
+        let error = error.expect_error(403, "human_agent_only");
         assert_eq!(error["type"], "platform_error");
         assert_eq!(error["details"]["windowClosedAt"], "2026-01-02T12:00:00.000Z");
         assert_eq!(stage.proxy.sends(), 1);
