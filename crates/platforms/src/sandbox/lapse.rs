@@ -14,11 +14,13 @@ impl<'de> Deserialize<'de> for Lapse {
         #[derive(Deserialize)]
         #[serde(untagged, expecting = "must be text such as 25h, or a number of seconds")]
         enum Form {
-            Seconds(u64),
+            Seconds(f64),
             Text(String),
         }
         match Form::deserialize(deserializer)? {
-            Form::Seconds(seconds) => Ok(Self(Duration::from_secs(seconds))),
+            Form::Seconds(seconds) => {
+                Duration::try_from_secs_f64(seconds).map(Self).map_err(serde::de::Error::custom)
+            }
             Form::Text(text) => duration(&text).map(Self).map_err(serde::de::Error::custom),
         }
     }

@@ -3,10 +3,15 @@
 mod control;
 pub(crate) mod deed;
 pub(crate) mod deliver;
+mod faults;
+mod gate;
 pub(crate) mod hub;
 mod lapse;
+mod limits;
+mod outbox;
 pub(crate) mod posts;
 pub(crate) mod seed;
+mod wire;
 pub(crate) mod world;
 
 use std::collections::BTreeMap;
@@ -16,8 +21,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::uri::{PathAndQuery, Uri};
+use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{self, Next};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use futures_util::future::BoxFuture;
 use posta_core::chance::Chance;
 use posta_core::time::{Clock, Timestamp};
@@ -30,6 +36,8 @@ use crate::http::Http;
 
 pub use self::deed::{Deed, Doer, Done, Refused};
 pub use self::deliver::{Notice, Packed};
+pub use self::gate::{Ask, Turned};
+pub use self::limits::{Limit, Usage};
 pub use self::seed::{Cast, CastAccount, CastPerson, CastPost, IdForm};
 use self::world::World;
 pub use self::world::{App, Draft, Webhook};
@@ -46,6 +54,30 @@ pub trait Face: Sync {
 
     /// Returns who lives there at first, and what can be set about it.
     fn cast(&self) -> &'static Cast;
+
+    /// Reads a call, as far as rules and limits care.
+    fn ask<'a>(&'a self, _: &'a Sandbox, request: Request) -> BoxFuture<'a, Ask> {
+        let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
+        Box::pin(async { Ask { method, path, ..Ask::default() } })
+    }
+
+    /// Refuses a call with an error of the platform, by its numbers.
+    fn turn_away(&self, _: &Sandbox, _: &Ask, turned: Turned) -> Response {
+        (StatusCode::BAD_REQUEST, format!("error {}", turned.code)).into_response()
+    }
+
+    /// Writes into an answer how much of the limits is used.
+    fn tell_usage(&self, _: &Ask, _: Usage, _: &mut HeaderMap) {}
+
+    /// Says what a webhook tells of.
+    fn event_of(&self, _: &Notice) -> &'static str {
+        "other"
+    }
+
+    /// Returns the code and subcode of every error that the platform is known for.
+    fn errors(&self) -> Vec<(i64, Option<i64>)> {
+        Vec::new()
+    }
 
     /// Lets somebody do something in a thread, and tells the apps that asked to be told.
     fn act(&self, sandbox: &Sandbox, deed: &Deed) -> Result<Done, Refused>;
@@ -74,7 +106,9 @@ pub struct Sandbox(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     world: Mutex<World>,
-    outbox: deliver::Outbox,
+    outbox: outbox::Outbox,
+    faults: faults::Faults,
+    limits: limits::Limits,
     clock: Clock,
     chance: Chance,
     http: Http,
@@ -88,7 +122,9 @@ impl Sandbox {
     pub fn new(clock: Clock, chance: Chance) -> Self {
         Self(Arc::new(Inner {
             world: Mutex::default(),
-            outbox: deliver::Outbox::new(),
+            outbox: outbox::Outbox::new(),
+            faults: faults::Faults::default(),
+            limits: limits::Limits::default(),
             clock,
             chance,
             http: Http::new(),
@@ -97,11 +133,15 @@ impl Sandbox {
     }
 
     /// Returns everything that answers, for a listener that the outside knows as `root`.
-    pub fn router(&self, root: &Url) -> Router {
+    fn router(&self, root: &Url, stop: &CancellationToken) -> Router {
         let _ = self.0.root.set(root.clone());
         let mut inner = control::routes(root);
         for platform in crate::ALL {
-            inner = inner.merge(platform.sandbox().routes());
+            let (name, face) = (platform.name(), platform.sandbox());
+            let (sandbox, stop) = (self.clone(), stop.clone());
+            let gate = gate::Gate { sandbox, platform: name, face, stop };
+            let routes = face.routes().layer(middleware::from_fn_with_state(gate, gate::pass));
+            inner = inner.merge(routes);
         }
         let inner = inner.with_state(self.clone());
         // The layer has to see a request before it is routed, hence a router around the router.
@@ -120,7 +160,9 @@ impl Sandbox {
         let stop = stop.child_token();
         let tasks = TaskTracker::new();
         tasks.spawn(deliver::run(self.clone(), stop.clone()));
-        let served = axum::serve(listener, self.router(&root))
+        let router = self.router(&root, &stop);
+        let router = router.into_make_service_with_connect_info::<wire::Knife>();
+        let served = axum::serve(wire::Wire(listener), router)
             .with_graceful_shutdown(stop.clone().cancelled_owned())
             .await;
         stop.cancel();
@@ -164,7 +206,27 @@ impl Sandbox {
         face(platform)?.urls(self.0.root.get()?).remove(role)
     }
 
-    fn outbox(&self) -> &deliver::Outbox {
+    fn faults(&self) -> &faults::Faults {
+        &self.0.faults
+    }
+
+    fn limits(&self) -> &limits::Limits {
+        &self.0.limits
+    }
+
+    /// Forgets what an account is subscribed to, for one app or for all. Returns how many apps hear
+    /// nothing of it any more.
+    fn lose_subscriptions(&self, platform: &str, account: &str, client_id: Option<&str>) -> usize {
+        let mut world = self.world();
+        let grants = world.network(platform).grants.iter_mut().filter(|grant| {
+            grant.account == account
+                && client_id.is_none_or(|client_id| client_id == grant.client_id)
+                && !grant.subscribed_fields.is_empty()
+        });
+        grants.map(|grant| grant.subscribed_fields.clear()).count()
+    }
+
+    fn outbox(&self) -> &outbox::Outbox {
         &self.0.outbox
     }
 

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use posta_core::chance::Chance;
 use posta_core::time::Timestamp;
 
+use super::limits::Limit;
 use super::posts::{Comment, Post};
 use super::world::{Account, AccountKind, App, Network, Person};
 
@@ -50,6 +51,12 @@ pub struct Cast {
     pub post_places: &'static [&'static str],
     /// The webhook fields that an app can choose.
     pub fields: &'static [&'static str],
+    /// The names of routes that rules can be about.
+    pub routes: &'static [&'static str],
+    /// What webhooks tell of, as rules name it.
+    pub events: &'static [&'static str],
+    /// How many calls are taken.
+    pub limits: &'static [Limit],
     /// What can be set: a name, then its values, the default first.
     pub options: &'static [(&'static str, &'static [&'static str])],
     /// What access tokens begin with.

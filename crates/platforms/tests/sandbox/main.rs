@@ -4,6 +4,8 @@
 mod control;
 mod deeds;
 mod errors;
+mod faults;
 mod guide;
+mod limits;
 mod support;
 mod webhooks;

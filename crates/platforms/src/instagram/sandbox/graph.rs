@@ -83,7 +83,7 @@ pub(super) async fn answer(State(sandbox): State<Sandbox>, request: Request) -> 
         Ok(params) => route(&sandbox, &Call { method, path, bearer, params }),
         Err(message) => Err(Refusal::parameter(message)),
     };
-    let trace = format!("A{}", seed::opaque::<17>(sandbox.chance()));
+    let trace = trace(&sandbox);
     let mut response = match answer {
         Ok(body) => Json(body).into_response(),
         Err(refusal) => refuse(&refusal, &trace),
@@ -98,13 +98,19 @@ pub(super) async fn answer(State(sandbox): State<Sandbox>, request: Request) -> 
     response
 }
 
-fn is_version(segment: &str) -> bool {
+/// Makes the id by which the platform would find a call again.
+pub(super) fn trace(sandbox: &Sandbox) -> String {
+    format!("A{}", seed::opaque::<17>(sandbox.chance()))
+}
+
+pub(super) fn is_version(segment: &str) -> bool {
     let number = segment.strip_prefix('v').and_then(|rest| rest.split_once('.'));
     let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     number.is_some_and(|(major, minor)| is_digits(major) && is_digits(minor))
 }
 
-fn refuse(refusal: &Refusal, trace: &str) -> Response {
+/// Writes a refusal down.
+pub(super) fn refuse(refusal: &Refusal, trace: &str) -> Response {
     let mut response = (refusal.status, Json(refusal.body(trace))).into_response();
     if refusal.is_about_token() {
         let message = &refusal.message;

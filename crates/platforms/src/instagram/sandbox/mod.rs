@@ -7,12 +7,14 @@ mod authorize;
 mod cdn;
 mod deeds;
 mod events;
+mod gate;
 mod graph;
 mod messages;
 mod mid;
 mod params;
 mod refusal;
 mod remarks;
+mod table;
 mod token;
 mod webhooks;
 
@@ -20,6 +22,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::Request;
+use axum::http::HeaderMap;
+use axum::response::Response;
 use axum::routing::{any, get, post};
 use futures_util::future::BoxFuture;
 use posta_core::chance::Chance;
@@ -27,8 +32,8 @@ use posta_core::time::Timestamp;
 use url::Url;
 
 use crate::sandbox::{
-    App, Cast, CastAccount, CastPerson, CastPost, Deed, Done, Face, IdForm, Notice, Packed,
-    Refused, Sandbox, Webhook, hub,
+    App, Ask, Cast, CastAccount, CastPerson, CastPost, Deed, Done, Face, IdForm, Notice, Packed,
+    Refused, Sandbox, Turned, Usage, Webhook, hub,
 };
 
 const NAME: &str = "instagram";
@@ -69,6 +74,26 @@ impl Face for InstagramFace {
 
     fn cast(&self) -> &'static Cast {
         const { &CAST }
+    }
+
+    fn ask<'a>(&'a self, sandbox: &'a Sandbox, request: Request) -> BoxFuture<'a, Ask> {
+        Box::pin(gate::ask(sandbox, request))
+    }
+
+    fn turn_away(&self, sandbox: &Sandbox, ask: &Ask, turned: Turned) -> Response {
+        gate::turn_away(sandbox, ask, turned)
+    }
+
+    fn tell_usage(&self, ask: &Ask, usage: Usage, headers: &mut HeaderMap) {
+        gate::tell_usage(ask, usage, headers);
+    }
+
+    fn event_of(&self, notice: &Notice) -> &'static str {
+        gate::event_of(&notice.json)
+    }
+
+    fn errors(&self) -> Vec<(i64, Option<i64>)> {
+        table::ROWS.iter().map(|(code, subcode, _)| (*code, *subcode)).collect()
     }
 
     fn act(&self, sandbox: &Sandbox, deed: &Deed) -> Result<Done, Refused> {
@@ -184,6 +209,9 @@ const CAST: Cast = Cast {
     post_kinds: &["IMAGE", "VIDEO", "CAROUSEL_ALBUM"],
     post_places: &["FEED", "REELS", "STORY", "AD"],
     fields: graph::APP_FIELDS,
+    routes: gate::ROUTES,
+    events: gate::EVENTS,
+    limits: gate::LIMITS,
     token_prefix: "IGAA",
     // A little under 60 days, as answers show.
     token_life: Duration::from_secs(5_183_944),

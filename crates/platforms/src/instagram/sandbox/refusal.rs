@@ -10,7 +10,7 @@ use crate::sandbox::world::Revocation;
 #[derive(Clone, Debug)]
 pub(super) struct Refusal {
     pub(super) status: StatusCode,
-    kind: &'static str,
+    pub(super) kind: &'static str,
     pub(super) code: i64,
     subcode: Option<i64>,
     pub(super) message: String,
@@ -18,7 +18,7 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    fn new(code: i64, subcode: Option<i64>, message: impl Into<String>) -> Self {
+    pub(super) fn new(code: i64, subcode: Option<i64>, message: impl Into<String>) -> Self {
         Self {
             status: StatusCode::BAD_REQUEST,
             kind: "OAuthException",

@@ -3,6 +3,7 @@
 mod apps;
 mod clock;
 mod deeds;
+mod faults;
 mod page;
 mod people;
 mod posts;
@@ -13,14 +14,15 @@ use std::collections::BTreeMap;
 use axum::extract::{Path, State};
 use axum::http::Uri;
 use axum::response::Redirect;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use axum::{Extension, Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
 
 use self::problem::{Body, Problem};
-use super::deliver::{Delivery, Grouping};
+use super::deliver::Grouping;
+use super::outbox::Delivery;
 use super::{Face, Sandbox};
 
 type Answer = Result<Json<Value>, Problem>;
@@ -38,6 +40,8 @@ pub(super) fn routes(root: &Url) -> Router<Sandbox> {
         .route("/_sandbox/seed", post(apps::seed))
         .route("/_sandbox/reset", post(reset))
         .route("/_sandbox/clock", get(clock::read).post(clock::change))
+        .route("/_sandbox/faults", get(faults::list).post(faults::add).delete(faults::remove_all))
+        .route("/_sandbox/faults/{id}", delete(faults::remove))
         .route("/_sandbox/deliveries", get(list_deliveries))
         .nest("/_sandbox/{platform}", of_platform())
         .fallback(unknown)
@@ -46,6 +50,9 @@ pub(super) fn routes(root: &Url) -> Router<Sandbox> {
 
 fn of_platform() -> Router<Sandbox> {
     Router::new()
+        .route("/errors", get(faults::errors))
+        .route("/limits", get(faults::limits).post(faults::set_limits))
+        .route("/subscriptions/lose", post(faults::lose))
         .route("/options", get(list_options).post(set_options))
         .route("/hold", post(hold))
         .route("/flush", post(flush))
@@ -76,6 +83,8 @@ fn face(platform: &str) -> Result<&'static dyn Face, Problem> {
 async fn reset(State(sandbox): State<Sandbox>) -> Json<Value> {
     *sandbox.world() = super::World::default();
     sandbox.outbox().clear();
+    sandbox.faults().remove(None);
+    sandbox.limits().clear();
     Json(json!({"reset": true}))
 }
 

@@ -63,6 +63,11 @@ impl Problem {
         Self { status: StatusCode::BAD_REQUEST, code: "invalid_body", message, field: Some(field) }
     }
 
+    /// Reads a whole body that has been looked at.
+    pub(super) fn body<T: DeserializeOwned>(value: Value) -> Result<T, Self> {
+        serde_path_to_error::deserialize(value).map_err(|error| Self::unreadable(&error))
+    }
+
     /// The app's callback failed the platform's question.
     pub(super) fn unverified(why: &str) -> Self {
         Self {
