@@ -18,6 +18,10 @@ pub enum Capability {
     Receipts,
     /// React to messages.
     Reactions,
+    /// Keep attachments that are sent more than once.
+    Uploads,
+    /// Offer ice breakers and a menu.
+    Menus,
     /// Read the profiles of people.
     People,
     /// Read conversations from before now.
@@ -67,6 +71,8 @@ pub struct QuickReplyLimit {
     pub title: usize,
     /// Whether a picture can stand beside one.
     pub has_image: bool,
+    /// Whether they can stand below an attachment, and not only below a text.
+    pub below_media: bool,
 }
 
 /// How many buttons can stand below a text, and how long each may be.

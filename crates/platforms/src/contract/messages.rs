@@ -1,7 +1,7 @@
-//! Sending messages, and what stands around them: read marks, typing, reactions.
+//! Sending messages, and what stands around them: read marks, typing, reactions, uploads.
 
 use posta_core::id::{RemoteMessage, RemotePerson};
-use posta_core::message::{Outgoing, Sent};
+use posta_core::message::{MediaKind, Outgoing, Sent};
 
 use super::Answer;
 use crate::cx::Cx;
@@ -32,4 +32,11 @@ pub trait Reactions: Sync {
         message: &'a RemoteMessage,
         emoji: Option<&'a str>,
     ) -> Answer<'a, ()>;
+}
+
+/// Handing in attachments ahead of the messages that carry them.
+pub trait Uploads: Sync {
+    /// Has the platform fetch an attachment and keep it. Returns its id there, by which the account
+    /// can send it more than once.
+    fn upload<'a>(&'a self, cx: &'a Cx<'a>, kind: MediaKind, url: &'a str) -> Answer<'a, String>;
 }

@@ -6,6 +6,7 @@ mod auth;
 mod grant;
 mod history;
 mod inbound;
+mod menus;
 mod messages;
 mod people;
 
@@ -17,7 +18,8 @@ pub use self::auth::{Ask, Auth, ScopeArea};
 pub use self::grant::{Grant, Identity, Token};
 pub use self::history::{History, Page, Past, PastReaction, Thread};
 pub use self::inbound::{Inbound, Subscription, Unparsed};
-pub use self::messages::{Messages, Reactions, Receipts};
+pub use self::menus::{IceBreakers, Menu, Menus, Question};
+pub use self::messages::{Messages, Reactions, Receipts, Uploads};
 pub use self::people::{People, Profile};
 use crate::sandbox::Face;
 
@@ -69,6 +71,16 @@ pub trait Platform: Sync {
         None
     }
 
+    /// Attachments that are sent more than once.
+    fn uploads(&self) -> Option<&dyn Uploads> {
+        None
+    }
+
+    /// Ice breakers and menus.
+    fn menus(&self) -> Option<&dyn Menus> {
+        None
+    }
+
     /// Profiles of people.
     fn people(&self) -> Option<&dyn People> {
         None
@@ -89,6 +101,8 @@ pub fn capabilities(platform: &dyn Platform) -> Vec<Capability> {
         (Capability::Messages, platform.messages().is_some()),
         (Capability::Receipts, platform.receipts().is_some()),
         (Capability::Reactions, platform.reactions().is_some()),
+        (Capability::Uploads, platform.uploads().is_some()),
+        (Capability::Menus, platform.menus().is_some()),
         (Capability::People, platform.people().is_some()),
         (Capability::History, platform.history().is_some()),
     ];

@@ -3,6 +3,7 @@
 mod auth;
 mod errors;
 mod history;
+mod menus;
 mod receive;
 mod sandbox;
 mod send;
@@ -17,7 +18,9 @@ use posta_core::capability::{
 };
 use posta_core::message::MediaKind;
 
-use crate::contract::{Auth, History, Inbound, Messages, Platform, Receipts};
+use crate::contract::{
+    Auth, History, Inbound, Menus, Messages, Platform, Reactions, Receipts, Uploads,
+};
 use crate::sandbox::Face;
 
 /// The connector.
@@ -54,7 +57,12 @@ static LIMITS: Limits = Limits {
         media(MediaKind::File, 25, &["application/pdf"]),
     ],
     images_per_message: 10,
-    quick_replies: Some(QuickReplyLimit { max: 13, title: 20, has_image: false }),
+    quick_replies: Some(QuickReplyLimit {
+        max: 13,
+        title: 20,
+        has_image: false,
+        below_media: false,
+    }),
     buttons: Some(ButtonLimit { max: 3, title: 20, text: 640, has_phone: false }),
     cards: Some(CardLimit { max: 10, text: 80, buttons: 3 }),
     stickers: &["like_heart"],
@@ -115,6 +123,18 @@ impl Platform for Instagram {
     }
 
     fn history(&self) -> Option<&dyn History> {
+        Some(self)
+    }
+
+    fn reactions(&self) -> Option<&dyn Reactions> {
+        Some(self)
+    }
+
+    fn uploads(&self) -> Option<&dyn Uploads> {
+        Some(self)
+    }
+
+    fn menus(&self) -> Option<&dyn Menus> {
         Some(self)
     }
 }

@@ -7,8 +7,11 @@ use axum::Router;
 use axum::extract::{OriginalUri, State};
 use posta_core::chance::Chance;
 use posta_core::failure::{Code, ConnectorError, Retry};
-use posta_core::id::{Ids, RemoteAccount, RemotePerson};
-use posta_core::message::{Content, Outgoing, Recipient, Tag};
+use posta_core::id::{Ids, RemoteAccount, RemoteComment, RemoteMessage, RemotePerson};
+use posta_core::message::{
+    Button, ButtonAction, Card, Content, Media, MediaKind, MediaSource, Outgoing, QuickReply,
+    Recipient, Tag,
+};
 use posta_core::secret::Secret;
 use posta_core::time::{Clock, Timestamp};
 use rstest::rstest;
@@ -17,7 +20,10 @@ use tokio_util::task::TaskTracker;
 use url::Url;
 
 use super::Instagram;
-use crate::contract::{Ask, Auth, Grant, Inbound, Messages, Platform, Receipts, capabilities};
+use crate::contract::{
+    Ask, Auth, Grant, IceBreakers, Inbound, Menu, Menus, Messages, Platform, Question, Reactions,
+    Receipts, Uploads, capabilities,
+};
 use crate::cx::{AccountCredentials, AppCredentials, Cx, Site};
 use crate::http::{Http, Recorder};
 
@@ -113,18 +119,63 @@ fn redirect() -> Url {
 }
 
 fn outgoing(text: &str, tag: Option<Tag>) -> Outgoing {
+    Outgoing { tag, ..saying(Content::text(text)) }
+}
+
+fn saying(content: Content) -> Outgoing {
     let clock = Clock::fixed(Timestamp::from_millis(0));
     Outgoing {
         id: Ids::new(clock, Chance::seeded(1)).next(),
         to: Recipient::Person(RemotePerson::new("1099900000000101")),
-        content: Content::text(text),
-        tag,
+        content,
+        tag: None,
     }
+}
+
+fn button(title: &str, action: ButtonAction) -> Button {
+    Button { title: title.to_owned(), action }
+}
+
+fn media(kind: MediaKind, source: MediaSource) -> Media {
+    Media { kind, source }
+}
+
+/// One message of each form.
+fn every_form() -> Vec<Content> {
+    let url = |name: &str| MediaSource::Url(format!("https://shop.example/{name}"));
+    let media_of = |items| Content::Media { items, quick_replies: Vec::new() };
+    let yes = QuickReply { title: "Yes".into(), payload: "Y".into(), image_url: None };
+    let buttons = vec![
+        button("See it", ButtonAction::Url("https://shop.example/17".into())),
+        button("Order", ButtonAction::Postback("ORDER_17".into())),
+    ];
+    let card = Card {
+        title: "Lamp".into(),
+        subtitle: Some("Brass".into()),
+        image_url: Some("https://shop.example/lamp.jpg".into()),
+        buttons: buttons.clone(),
+    };
+    let bare = Card { title: "Shade".into(), subtitle: None, image_url: None, buttons: vec![] };
+    vec![
+        Content::Text { text: "Shall we?".into(), quick_replies: vec![yes] },
+        media_of(vec![media(MediaKind::Image, url("a.jpg"))]),
+        media_of(vec![
+            media(MediaKind::Image, url("a.jpg")),
+            media(MediaKind::Image, MediaSource::Uploaded("77".into())),
+        ]),
+        media_of(vec![media(MediaKind::Video, url("a.mp4"))]),
+        media_of(vec![media(MediaKind::Audio, MediaSource::Uploaded("78".into()))]),
+        media_of(vec![media(MediaKind::File, url("a.pdf"))]),
+        Content::Buttons { text: "What next?".into(), buttons },
+        Content::Cards { cards: vec![card, bare] },
+        Content::Share { post: "17900000000000001".into() },
+        Content::Sticker { name: "like_heart".into() },
+    ]
 }
 
 #[test]
 fn every_family_is_there() {
-    assert_eq!(capabilities(&Instagram).len(), 5);
+    assert_eq!(capabilities(&Instagram).len(), 8);
 }
 
 #[test]
@@ -277,4 +328,86 @@ async fn a_call_without_an_account_is_our_own_mistake() {
     let error = Instagram.send(&cx, &outgoing("hi", None)).await.unwrap_err();
     assert_eq!((error.code, error.retry), (Code::ApiError, Retry::Permanent));
     assert!(stage.recorder.requests().is_empty());
+}
+
+#[tokio::test]
+async fn every_form_of_a_message_has_its_body() {
+    let stage = Stage::with(&[(MESSAGES, 200, SENT)]).await;
+    for content in every_form() {
+        Instagram.send(&stage.cx(), &saying(content)).await.unwrap();
+    }
+    let bodies = stage.recorder.requests();
+    let bodies = bodies.iter().filter_map(|request| request.split("\n\n").nth(1));
+    insta::assert_snapshot!("forms", bodies.collect::<Vec<_>>().join("\n"));
+}
+
+#[tokio::test]
+async fn what_instagram_has_not_never_leaves() {
+    let stage = Stage::with(&[(MESSAGES, 200, SENT)]).await;
+    let picture = || media(MediaKind::Image, MediaSource::Uploaded("1".into()));
+    let film = || media(MediaKind::Video, MediaSource::Uploaded("2".into()));
+    let reply = QuickReply { title: "Yes".into(), payload: "Y".into(), image_url: None };
+    for content in [
+        Content::Media { items: vec![], quick_replies: vec![] },
+        Content::Media { items: vec![picture(), film()], quick_replies: vec![] },
+        Content::Media { items: vec![picture()], quick_replies: vec![reply] },
+        Content::Buttons {
+            text: "Call".into(),
+            buttons: vec![button("Call", ButtonAction::Phone("+4930".into()))],
+        },
+    ] {
+        let error = Instagram.send(&stage.cx(), &saying(content)).await.unwrap_err();
+        assert_eq!((error.code, error.retry), (Code::InvalidContent, Retry::Permanent));
+    }
+    assert!(stage.recorder.requests().is_empty());
+}
+
+#[tokio::test]
+async fn private_replies_reactions_and_uploads_are_asked_for_by_name() {
+    const UPLOADS: &str = "/graph/v25.0/17841499900000001/message_attachments";
+    let stage =
+        Stage::with(&[(MESSAGES, 200, SENT), (UPLOADS, 200, r#"{"attachment_id":77}"#)]).await;
+    let cx = stage.cx();
+    let to = Recipient::Comment(RemoteComment::new("17900000000000009"));
+    let reply = Outgoing { to, ..outgoing("Thank you", None) };
+    let sent = Instagram.send(&cx, &reply).await.unwrap();
+    assert_eq!(sent.recipient, Some(RemotePerson::new("1099900000000101")));
+    let (person, message) = (RemotePerson::new("1099900000000101"), RemoteMessage::new("mid-1"));
+    for emoji in [Some("\u{2764}\u{fe0f}"), Some("\u{2764}"), Some("👍"), None] {
+        Instagram.react(&cx, &person, &message, emoji).await.unwrap();
+    }
+    let url = "https://shop.example/a.jpg";
+    assert_eq!(Instagram.upload(&cx, MediaKind::Image, url).await.unwrap(), "77");
+    insta::assert_snapshot!("around_messages", stage.requests());
+}
+
+#[tokio::test]
+async fn menus_are_read_set_and_deleted() {
+    const PROFILE: &str = "/graph/v25.0/17841499900000001/messenger_profile";
+    let printed = r#"{"data":[{"ice_breakers":[{"call_to_actions":[{"question":"Open?","payload":"OPEN"}],
+        "locale":"de_DE"}]},{"persistent_menu":[{"locale":"default","call_to_actions":[
+        {"type":"web_url","title":"Shop","url":"https://shop.example/"},
+        {"type":"postback","title":"Help","payload":"HELP"}]}]}]}"#;
+    let stage = Stage::with(&[(PROFILE, 200, printed)]).await;
+    let cx = stage.cx();
+    let questions = vec![Question { question: "Open?".into(), payload: "OPEN".into() }];
+    let breakers = vec![IceBreakers { locale: "de_DE".into(), questions }];
+    assert_eq!(Instagram.ice_breakers(&cx).await.unwrap(), breakers);
+    let items = vec![
+        button("Shop", ButtonAction::Url("https://shop.example/".into())),
+        button("Help", ButtonAction::Postback("HELP".into())),
+    ];
+    let menu = vec![Menu { locale: "default".into(), items }];
+    assert_eq!(Instagram.menu(&cx).await.unwrap(), menu);
+    Instagram.set_ice_breakers(&cx, &breakers).await.unwrap();
+    Instagram.set_ice_breakers(&cx, &[]).await.unwrap();
+    Instagram.set_menu(&cx, &menu).await.unwrap();
+    Instagram.set_menu(&cx, &[]).await.unwrap();
+    insta::assert_snapshot!("menus", stage.requests());
+
+    let flat = r#"{"ice_breakers":[{"question":"Open?","payload":"OPEN"}]}"#;
+    let stage = Stage::with(&[(PROFILE, 200, flat)]).await;
+    let read = Instagram.ice_breakers(&stage.cx()).await.unwrap();
+    assert_eq!((read[0].locale.as_str(), read[0].questions.len()), ("default", 1));
+    assert!(Instagram.menu(&stage.cx()).await.unwrap().is_empty());
 }
