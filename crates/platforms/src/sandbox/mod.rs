@@ -1,9 +1,11 @@
 //! The networks in a box: pretend platforms on HTTP, each with state and rules of its own.
 
+mod access;
 mod control;
 pub(crate) mod deed;
 pub(crate) mod deliver;
 mod faults;
+pub(crate) mod fetch;
 mod gate;
 pub(crate) mod hub;
 mod lapse;

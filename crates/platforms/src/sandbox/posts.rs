@@ -21,6 +21,8 @@ pub(crate) struct Post {
     pub(crate) comments_enabled: bool,
     /// Whether it is being broadcast now.
     pub(crate) is_live: bool,
+    /// Whether it was ever broadcast.
+    pub(crate) was_live: bool,
     pub(crate) ad: Option<Ad>,
     pub(crate) likes: u64,
     pub(crate) comments: Vec<Comment>,
@@ -56,10 +58,21 @@ pub(crate) struct Asset {
     pub(crate) id: String,
     /// The platform's word for what it is.
     pub(crate) kind: String,
+    /// Where it came from, if an app brought it.
+    pub(crate) source: Option<String>,
     /// When it stops to exist, whatever its links say.
     pub(crate) gone_at: Option<Timestamp>,
     /// What makes a link good, each with its end.
     pub(crate) links: Vec<(String, Timestamp)>,
+}
+
+/// A file that an app uploaded to send it by its id.
+#[derive(Clone, Debug)]
+pub(crate) struct Upload {
+    pub(crate) id: String,
+    pub(crate) account: String,
+    /// The platform's word for what it is.
+    pub(crate) kind: String,
 }
 
 impl Network {
@@ -88,6 +101,11 @@ impl Post {
     /// Finds a comment.
     pub(crate) fn comment(&self, id: &str) -> Option<&Comment> {
         self.comments.iter().find(|comment| comment.id == id)
+    }
+
+    /// Finds a comment to change it.
+    pub(crate) fn comment_mut(&mut self, id: &str) -> Option<&mut Comment> {
+        self.comments.iter_mut().find(|comment| comment.id == id)
     }
 }
 

@@ -6,10 +6,11 @@ use posta_core::chance::Chance;
 use posta_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use url::Url;
 
-pub(crate) use super::posts::Asset;
+pub use super::access::{App, Webhook};
+pub(crate) use super::access::{Code, Grant, Revocation, Token};
 use super::posts::Post;
+pub(crate) use super::posts::{Asset, Upload};
 use super::seed::IdForm;
 
 /// Every pretend platform's state, by the platform's name.
@@ -36,6 +37,8 @@ pub(crate) struct Network {
     pub(crate) posts: Vec<Post>,
     /// Files that are served at links which end.
     pub(crate) assets: Vec<Asset>,
+    /// Files that apps can send by their ids.
+    pub(crate) uploads: Vec<Upload>,
     /// What accounts offer to tap before anything is written, by account and kind.
     pub(crate) menus: BTreeMap<String, BTreeMap<String, Value>>,
     pub(crate) options: BTreeMap<String, String>,
@@ -80,81 +83,6 @@ pub(crate) struct Account {
     /// Whether the owner lets apps read and write messages.
     pub(crate) message_access: bool,
     pub(crate) followers: u64,
-}
-
-/// An app as its developer registered it.
-#[derive(Clone, Debug, Serialize)]
-pub struct App {
-    pub(crate) client_id: String,
-    pub(crate) client_secret: String,
-    pub(crate) name: String,
-    pub(crate) redirect_uris: Vec<String>,
-    pub(crate) webhook: Option<Webhook>,
-    /// What the platform has approved it for, such as `human_agent`.
-    pub(crate) features: BTreeSet<String>,
-    /// Whether it is published. If not, it deals with its testers only.
-    pub(crate) live: bool,
-    /// The people with a role on it, by username.
-    pub(crate) testers: BTreeSet<String>,
-    /// What signs its webhooks, when that is not `client_secret`.
-    pub(crate) webhook_secret: Option<String>,
-}
-
-/// Where an app wants to be told what happens.
-#[derive(Clone, Debug, Serialize)]
-pub struct Webhook {
-    pub(crate) callback_url: Url,
-    pub(crate) verify_token: String,
-    pub(crate) fields: BTreeSet<String>,
-    /// Whether the callback answered the platform's question rightly.
-    pub(crate) active: bool,
-}
-
-/// What an account's owner allowed an app, and what the app asked to be told about the account.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Grant {
-    pub(crate) client_id: String,
-    pub(crate) account: String,
-    pub(crate) scopes: BTreeSet<String>,
-    pub(crate) subscribed_fields: BTreeSet<String>,
-}
-
-/// A one-time code on its way through a browser.
-#[derive(Clone, Debug)]
-pub(crate) struct Code {
-    pub(crate) text: String,
-    pub(crate) client_id: String,
-    pub(crate) account: String,
-    pub(crate) redirect_uri: String,
-    pub(crate) issued_at: Timestamp,
-    pub(crate) used: bool,
-}
-
-/// An access token.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Token {
-    #[serde(rename = "token")]
-    pub(crate) text: String,
-    pub(crate) client_id: String,
-    pub(crate) account: String,
-    pub(crate) long_lived: bool,
-    pub(crate) issued_at: Timestamp,
-    pub(crate) expires_at: Timestamp,
-    pub(crate) revoked: Option<Revocation>,
-}
-
-/// Why a token died before its time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Revocation {
-    /// The owner removed the app.
-    AppRemoved,
-    /// The platform wants to see the owner first.
-    Checkpoint,
-    /// The owner changed the password.
-    PasswordChanged,
-    /// The platform ended it without saying why.
-    Ended,
 }
 
 /// The messages between one account and one person.
@@ -224,6 +152,9 @@ pub struct Draft {
     /// Whether it is something that apps are not shown.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) is_unsupported: bool,
+    /// The comment that it answers in private.
+    #[serde(default, skip_deserializing, skip_serializing_if = "Option::is_none")]
+    pub(crate) comment_id: Option<String>,
     /// The quick replies offered with it, as the platform's objects.
     #[serde(default, skip_deserializing, skip_serializing_if = "Vec::is_empty")]
     pub(crate) quick_replies: Vec<Value>,

@@ -110,7 +110,7 @@ fn attachment(attachment: &Value) -> Value {
 #[case::nobody(json!({"recipient": {"id": "1"}, "message": {"text": "Hi"}}), Some(2_534_014))]
 #[case::a_username(json!({"recipient": {"id": "mira.demo"}, "message": {"text": "Hi"}}), Some(2_534_014))]
 #[case::of_another_account(json!({"recipient": {"id": "1099900000000201"}, "message": {"text": "Hi"}}), Some(2_534_014))]
-#[case::a_comment(json!({"recipient": {"comment_id": "1"}, "message": {"text": "Hi"}}), Some(2_534_025))]
+#[case::a_letter_for_an_emoji(json!({"recipient": {"id": MIRA}, "sender_action": "react", "payload": {"message_id": "x", "reaction": "yes"}}), None)]
 #[case::neither(json!({"recipient": {"id": MIRA}}), None)]
 #[case::both(json!({"recipient": {"id": MIRA}, "message": {"text": "Hi"}, "sender_action": "typing_on"}), Some(2_018_014))]
 #[case::message_not_an_object(json!({"recipient": {"id": MIRA}, "message": "Hi"}), None)]

@@ -7,5 +7,6 @@ mod errors;
 mod faults;
 mod guide;
 mod limits;
+mod sends;
 mod support;
 mod webhooks;

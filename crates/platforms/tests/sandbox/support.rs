@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use posta_core::chance::Chance;
 use posta_core::time::{Clock, Timestamp};
@@ -112,6 +113,17 @@ impl Stage {
         let path = format!("instagram/people/{person}/write");
         let done = self.control(&path, &json!({"account": ACCOUNT, "text": text})).await;
         done["message_id"].as_str().unwrap().to_owned()
+    }
+
+    /// Serves files, by the ending of their names; a number is how many bytes there are.
+    pub(crate) async fn files(&self) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let root = format!("http://{}", listener.local_addr().unwrap());
+        let stop = self.stop.clone().cancelled_owned();
+        let routes = Router::new().route("/{name}", get(file));
+        let served = axum::serve(listener, routes).with_graceful_shutdown(stop);
+        self.tasks.spawn(async move { served.await.unwrap() });
+        root
     }
 
     /// Starts one more receiver.
@@ -240,6 +252,20 @@ impl Receiver {
     pub(crate) fn received(&self) -> Vec<Received> {
         self.state.lock().unwrap().received.clone()
     }
+}
+
+async fn file(axum::extract::Path(name): axum::extract::Path<String>) -> Response {
+    let (kind, mut bytes) = match name.rsplit_once('.').unwrap().1 {
+        "png" => ("image/png", b"\x89PNG\r\n\x1a\n".to_vec()),
+        "mp4" => ("video/mp4", b"\0\0\0\x18ftypmp42".to_vec()),
+        "pdf" => ("application/octet-stream", b"%PDF-1.4".to_vec()),
+        "aac" => ("audio/aac", vec![0xff, 0xf1]),
+        "txt" => ("text/plain", b"Hello".to_vec()),
+        _ => return reqwest::StatusCode::NOT_FOUND.into_response(),
+    };
+    let size = name.split('.').next().unwrap().parse().unwrap_or(bytes.len());
+    bytes.resize(size, 0);
+    ([("content-type", kind)], bytes).into_response()
 }
 
 async fn question(

@@ -12,7 +12,9 @@ use serde_json::{Value, json};
 use url::{Url, form_urlencoded};
 
 use super::NAME;
+use super::params::plain;
 use super::remarks::POST_IDS;
+use super::templates::MEDIA;
 use crate::sandbox::world::{Asset, Network};
 use crate::sandbox::{Draft, Sandbox, seed};
 
@@ -64,7 +66,8 @@ fn new_link(sandbox: &Sandbox, network: &mut Network, kind: &str) -> String {
     let now = sandbox.clock().now();
     let is_story = matches!(kind, "story" | "ig_story" | "story_mention");
     let gone_at = is_story.then(|| now.plus(STORY_LIFE));
-    network.assets.push(Asset { id, kind: kind.to_owned(), gone_at, links: Vec::new() });
+    let (kind, source) = (kind.to_owned(), None);
+    network.assets.push(Asset { id, kind, source, gone_at, links: Vec::new() });
     let asset = network.assets.last_mut().expect("it was just put there");
     link(sandbox, asset)
 }
@@ -77,6 +80,48 @@ fn link(sandbox: &Sandbox, asset: &mut Asset) -> String {
     let ends_at = sandbox.clock().now().plus(LINK_LIFE);
     asset.links.push((signature.clone(), ends_at));
     format!("{base}?asset_id={}&signature={signature}", asset.id)
+}
+
+/// Returns attachments as they are shown: files at new links of the platform's own, whoever brought
+/// them, and shared posts as posts.
+pub(super) fn shown(sandbox: &Sandbox, network: &mut Network, attachments: &[Value]) -> Vec<Value> {
+    let show = |attachment: &Value| {
+        let (kind, payload) = (&attachment["type"], &attachment["payload"]);
+        match kind.as_str() {
+            Some("MEDIA_SHARE") => {
+                let id = plain(&payload["id"]);
+                let title = network.post(&id).and_then(|post| post.caption.clone());
+                let source = format!("post {id}");
+                let url = shown_link(sandbox, network, "ig_post", &source);
+                let payload = json!({"ig_post_media_id": id, "title": title, "url": url});
+                json!({"type": "ig_post", "payload": payload})
+            }
+            Some(media) if MEDIA.contains(&media) => {
+                let source = [&payload["attachment_id"], &payload["url"]];
+                let source = source.into_iter().find(|source| !source.is_null()).map(plain);
+                let url = shown_link(sandbox, network, media, &source.unwrap_or_default());
+                json!({"type": kind, "payload": {"url": url}})
+            }
+            _ => attachment.clone(),
+        }
+    };
+    attachments.iter().map(show).collect()
+}
+
+/// Returns a new link to the file that came from there, or that is one of ours already.
+fn shown_link(sandbox: &Sandbox, network: &mut Network, kind: &str, source: &str) -> String {
+    let is_it = |asset: &&mut Asset| {
+        asset.source.as_deref() == Some(source)
+            || source.contains(&format!("asset_id={}&", asset.id))
+    };
+    if let Some(asset) = network.assets.iter_mut().find(is_it) {
+        return link(sandbox, asset);
+    }
+    let url = new_link(sandbox, network, kind);
+    if let Some(asset) = network.assets.last_mut() {
+        asset.source = Some(source.to_owned());
+    }
+    url
 }
 
 /// Ends every link to the files of a message that was taken back.

@@ -330,6 +330,16 @@ fn edit(scene: &mut Scene<'_>, change: &Change) -> Result<Done, Refused> {
     Ok(Done { message_id: Some(mid.to_owned()), told, ..Done::default() })
 }
 
+/// Has the app that has the conversation pass it on.
+pub(super) fn pass(
+    scene: &mut Scene<'_>,
+    app: Option<String>,
+    from: Option<String>,
+) -> Result<Done, Refused> {
+    scene.thread().owner = from;
+    hand_over(scene, &Handover { app, metadata: None }, true)
+}
+
 /// Gives the conversation to an app, or takes it away from the one that has it.
 fn hand_over(scene: &mut Scene<'_>, handover: &Handover, is_gift: bool) -> Result<Done, Refused> {
     let new = handover.app.as_deref().unwrap_or(INBOX).to_owned();

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::params::Params;
 use super::refusal::Refusal;
-use super::{BASIC, COMMENTS, MESSAGES, NAME, messages, token};
+use super::{BASIC, COMMENTS, MESSAGES, NAME, messages, token, uploads};
 use crate::sandbox::world::{Account, AccountKind, Grant, Network, Person, Token};
 use crate::sandbox::{Sandbox, seed};
 
@@ -80,7 +80,7 @@ pub(super) async fn answer(State(sandbox): State<Sandbox>, request: Request) -> 
     let bearer = authorization.and_then(|value| value.split_once(' ')).map(|(_, token)| token);
     let (bearer, method) = (bearer.map(str::to_owned), request.method().to_string());
     let answer = match Params::read(request).await {
-        Ok(params) => route(&sandbox, &Call { method, path, bearer, params }),
+        Ok(params) => route(&sandbox, &Call { method, path, bearer, params }).await,
         Err(message) => Err(Refusal::parameter(message)),
     };
     let trace = trace(&sandbox);
@@ -122,7 +122,7 @@ pub(super) fn refuse(refusal: &Refusal, trace: &str) -> Response {
     response
 }
 
-fn route(sandbox: &Sandbox, call: &Call) -> Result<Value, Refusal> {
+async fn route(sandbox: &Sandbox, call: &Call) -> Result<Value, Refusal> {
     let path: Vec<&str> = call.path.iter().map(String::as_str).collect();
     match (call.method.as_str(), path.as_slice()) {
         ("GET", ["access_token"]) => token::exchange(sandbox, call),
@@ -145,9 +145,14 @@ fn route(sandbox: &Sandbox, call: &Call) -> Result<Value, Refusal> {
             Ok(json!({"success": true}))
         }
         ("POST", [node, "messages"]) => {
-            messages::send(sandbox, &call.params, &owner(sandbox, call, node)?)
+            messages::send(sandbox, &call.params, &owner(sandbox, call, node)?).await
         }
-        (method, [node, "messages" | "subscribed_apps"]) => Err(Refusal::no_object(method, node)),
+        ("POST", [node, "message_attachments"]) => {
+            uploads::upload(sandbox, &call.params, &owner(sandbox, call, node)?).await
+        }
+        (method, [node, "messages" | "message_attachments" | "subscribed_apps"]) => {
+            Err(Refusal::no_object(method, node))
+        }
         (method, [node]) => Err(Refusal::no_object(method, node)),
         _ => {
             let path = call.path.join("/");

@@ -147,9 +147,45 @@ impl Refusal {
         Self::new(100, Some(2_534_025), "The comment is invalid for a private reply")
     }
 
-    pub(super) fn not_the_owner() -> Self {
-        let message = "(#100) Another app is controlling this thread now";
-        Self::new(100, Some(2_534_037), message)
+    /// Another app has the conversation. Two codes are seen for it; an option says which.
+    pub(super) fn not_the_owner(code: Option<&str>) -> Self {
+        let message = "Another app is controlling this thread now.";
+        match code {
+            Some("2018300") => Self::new(2_018_300, None, format!("(#2018300) {message}")),
+            _ => Self::new(100, Some(2_534_037), format!("(#100) {message}")),
+        }
+    }
+
+    pub(super) fn no_routing() -> Self {
+        Self::new(27, None, "(#27) Conversation Routing is not set up for this app")
+    }
+
+    pub(super) fn person_unavailable() -> Self {
+        Self {
+            for_people: Some(("Not available", "This person isn't available right now.")),
+            ..Self::new(551, Some(1_545_041), "(#551) This person isn't available right now.")
+        }
+    }
+
+    pub(super) fn media_not_fetched() -> Self {
+        let message = "(#100) Failed to fetch the file from the url";
+        Self::new(100, Some(2_018_008), message)
+    }
+
+    pub(super) fn media_too_large() -> Self {
+        let message = "(#100) The attachment is larger than its type may be";
+        Self::new(100, Some(2_018_109), message)
+    }
+
+    pub(super) fn wrong_media_type() -> Self {
+        let message = "(#100) The file is not of the type that the attachment names";
+        Self::new(100, Some(2_018_047), message)
+    }
+
+    pub(super) fn no_advanced_access() -> Self {
+        let message = "(#10) The app has no Advanced Access to this permission, and the recipient \
+                       has no role on it";
+        Self { status: StatusCode::FORBIDDEN, ..Self::new(10, Some(2_534_048), message) }
     }
 
     pub(super) fn access_off() -> Self {

@@ -3,7 +3,7 @@
 use posta_core::time::Timestamp;
 
 use super::events::{Event, MessageEvent, Messaging};
-use super::{COMMENTS, MESSAGES, NAME};
+use super::{COMMENTS, MESSAGES, NAME, cdn};
 use crate::sandbox::deliver::Slot;
 use crate::sandbox::world::Network;
 use crate::sandbox::{App, Notice, Packed, Refused, Sandbox, hub};
@@ -77,7 +77,7 @@ fn may_know(
 }
 
 /// Whether the other side of a conversation is the account itself.
-fn is_account(network: &Network, account: &str, person: &str) -> bool {
+pub(super) fn is_account(network: &Network, account: &str, person: &str) -> bool {
     network.account(account).is_some_and(|known| known.username == person)
 }
 
@@ -113,7 +113,7 @@ pub(super) fn tell_comment(
 /// Tells apps about a message of the account's side: sender and recipient change places.
 pub(super) fn echo(
     sandbox: &Sandbox,
-    network: &Network,
+    network: &mut Network,
     account: &str,
     person: &str,
     mid: &str,
@@ -121,10 +121,11 @@ pub(super) fn echo(
     let thread = network.thread(account, person);
     let message = thread.and_then(|thread| thread.messages.iter().rfind(|known| known.id == mid));
     let scoped_id = network.other_side(account, person);
-    let (Some(message), Some(scoped_id)) = (message, scoped_id) else {
+    let (Some(mut message), Some(scoped_id)) = (message.cloned(), scoped_id) else {
         return 0;
     };
-    let event = MessageEvent::echo(message, is_account(network, account, person));
+    message.draft.attachments = cdn::shown(sandbox, network, &message.draft.attachments);
+    let event = MessageEvent::echo(&message, is_account(network, account, person));
     let event = Messaging::new(account, &scoped_id, message.at, Event::Message(event));
     let (fields, json) = (echo_fields(network), event.json());
     News { account, person, fields, json, standby: None }.tell(sandbox, network)

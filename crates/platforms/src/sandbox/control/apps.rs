@@ -46,6 +46,7 @@ pub(super) struct AppBody {
     live: Option<bool>,
     testers: Option<BTreeSet<String>>,
     webhook_secret: Option<String>,
+    standard_access: Option<BTreeSet<String>>,
 }
 
 #[derive(Deserialize)]
@@ -106,6 +107,8 @@ async fn register(
         app.redirect_uris = body.redirect_uris.unwrap_or(std::mem::take(&mut app.redirect_uris));
         app.features = body.features.unwrap_or(std::mem::take(&mut app.features));
         app.testers = body.testers.unwrap_or(std::mem::take(&mut app.testers));
+        app.standard_access =
+            body.standard_access.unwrap_or(std::mem::take(&mut app.standard_access));
         app.webhook_secret = body.webhook_secret.or(app.webhook_secret.take());
         app.live = body.live.unwrap_or(app.live);
         app.webhook = webhook.clone().or(app.webhook.take());

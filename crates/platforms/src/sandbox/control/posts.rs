@@ -66,6 +66,7 @@ pub(super) async fn save(
             at: now,
             comments_enabled: true,
             is_live: false,
+            was_live: false,
             ad: None,
             likes: 0,
             comments: Vec::new(),
@@ -78,6 +79,7 @@ pub(super) async fn save(
     post.place = body.place.unwrap_or(std::mem::take(&mut post.place));
     post.comments_enabled = body.comments_enabled.unwrap_or(post.comments_enabled);
     post.is_live = body.is_live.unwrap_or(post.is_live);
+    post.was_live |= post.is_live;
     post.ad = body.ad.or(post.ad.take());
     Ok(Json(json!(post)))
 }
