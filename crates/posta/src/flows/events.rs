@@ -47,6 +47,9 @@ pub enum Payload {
         #[serde(skip_serializing_if = "Option::is_none")]
         #[schema(value_type = Option<Object>)]
         metadata: Option<Value>,
+        /// `reconcile` when the platform never told us and it was found by comparing.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        source: Option<&'static str>,
     },
     /// `message.read`.
     #[serde(rename_all = "camelCase")]
