@@ -28,6 +28,13 @@ impl Timestamp {
         if number.unsigned_abs() < 100_000_000_000 { Self(number * 1000) } else { Self(number) }
     }
 
+    /// Reads the time of an HTTP header, such as `Sun, 06 Nov 1994 08:49:37 GMT`.
+    #[must_use]
+    pub fn from_http(text: &str) -> Option<Self> {
+        let time = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+        Some(Self(time.as_millisecond()))
+    }
+
     /// Returns milliseconds since 1970-01-01 UTC.
     #[must_use]
     pub const fn as_millis(self) -> i64 {
@@ -217,6 +224,13 @@ async fn real_sleep(duration: Duration) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_time_of_a_header_is_read() {
+        let read = |text: &str| Timestamp::from_http(text).map(Timestamp::as_seconds);
+        assert_eq!(read("Sun, 06 Nov 1994 08:49:37 GMT"), Some(784_111_777));
+        assert_eq!(read("tomorrow"), None);
+    }
 
     #[test]
     fn json_form_is_rfc3339_with_three_decimals() {

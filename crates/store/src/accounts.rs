@@ -193,6 +193,19 @@ pub async fn list_by_remote(
     .await)
 }
 
+/// Lists the accounts of all workspaces that are not removed, or those among them that have this
+/// id, handle or id at the platform.
+pub async fn list_everywhere(tx: &mut Tx, name: Option<&str>) -> Result<Vec<Account>> {
+    sql!(tx, |c| sqlx::query_as(columns!(
+        "WHERE state <> 'removed' AND ($1 IS NULL OR id = $1 OR username = $1 OR remote_id = $1
+             OR app_scoped_id = $1)
+         ORDER BY id"
+    ))
+    .bind(name.map(text))
+    .fetch_all(c)
+    .await)
+}
+
 /// Lists the accounts that match and are not removed, oldest first, after `after`.
 pub async fn list(
     tx: &mut Tx,

@@ -214,6 +214,17 @@ pub async fn list(tx: &mut Tx, state: State, limit: i64) -> Result<Vec<Listed>> 
     .await)
 }
 
+/// Finds the newest webhook of a platform, whatever became of it.
+pub async fn find_newest(tx: &mut Tx, platform: &str) -> Result<Option<Inbound>> {
+    sql!(tx, |c| sqlx::query_as(
+        "SELECT id, platform, verified_by, body, attempts, received_at FROM inbound
+         WHERE platform = $1 ORDER BY id DESC LIMIT 1"
+    )
+    .bind(platform)
+    .fetch_optional(c)
+    .await)
+}
+
 /// Finds a webhook, whatever became of it.
 pub async fn find(tx: &mut Tx, id: &InboundId) -> Result<Option<Inbound>> {
     sql!(tx, |c| sqlx::query_as(

@@ -13,6 +13,7 @@ pub mod conversations;
 pub mod deliveries;
 pub mod endpoints;
 pub mod events;
+pub mod failures;
 pub mod idempotency;
 pub mod inbound;
 pub mod jobs;
@@ -21,6 +22,7 @@ pub mod messages;
 pub mod oauth_apps;
 pub mod profiles;
 pub mod renewals;
+pub mod verifications;
 pub mod workspaces;
 
 pub use sql::{Db, Open, Tx};

@@ -29,6 +29,7 @@ both! {
     a_webhook_finds_the_account_in_every_workspace,
     the_newest_token_is_found_in_whatever_workspace,
     lists_are_narrowed_and_paged,
+    an_account_is_found_by_any_of_its_names_everywhere,
     accounts_move_between_profiles,
 }
 
@@ -213,4 +214,27 @@ async fn accounts_move_between_profiles(store: &Store) {
     accounts::update_profile(&mut tx, owner, &account.id, &other).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(find(store, &account).await.profile_id, other);
+}
+
+async fn an_account_is_found_by_any_of_its_names_everywhere(store: &Store) {
+    let account = store.account().await;
+    let owner = store.workspace("other").await;
+    let profile = store.profile(&owner, "Other").await;
+    let second = store.new_account(&owner, &profile, "18");
+    store.upsert(&second).await;
+    let removed = store.new_account(&owner, &profile, "19");
+    store.upsert(&removed).await;
+    assert!(take_out(store, &removed, State::Removed).await);
+    let mut tx = store.read().await;
+    let mut found = async |name: Option<&str>| -> Vec<_> {
+        let rows = accounts::list_everywhere(&mut tx, name).await.unwrap();
+        rows.into_iter().map(|one| one.id).collect()
+    };
+    assert_eq!(found(None).await, [account.id.clone(), second.id.clone()]);
+    let app_scoped = second.app_scoped_id.clone().unwrap();
+    for name in [second.id.as_str(), "18", &second.username, &app_scoped] {
+        assert_eq!(found(Some(name)).await, std::slice::from_ref(&second.id), "{name}");
+    }
+    assert!(found(Some("19")).await.is_empty());
+    assert!(found(Some("nobody")).await.is_empty());
 }

@@ -21,6 +21,7 @@ both! {
     unrouted_webhooks_of_a_platform_come_back,
     webhooks_that_wait_for_a_reason_are_waked,
     what_was_not_understood_is_shown_and_tried_again,
+    the_newest_of_a_platform_is_found,
 }
 
 fn new(store: &Store, body: &[u8], received_at: Timestamp) -> Inbound {
@@ -197,4 +198,16 @@ async fn what_was_not_understood_is_shown_and_tried_again(store: &Store) {
     assert_eq!(inbound::update_pending(&mut tx, State::Unparsed, at(50)).await.unwrap(), 2);
     tx.commit().await.unwrap();
     assert_eq!(ids(&claim(&store.db, 50, 10).await).len(), 3);
+}
+
+async fn the_newest_of_a_platform_is_found(store: &Store) {
+    let mut tx = store.read().await;
+    assert!(inbound::find_newest(&mut tx, "instagram").await.unwrap().is_none());
+    drop(tx);
+    let rows = [new(store, b"1", at(0)), new(store, b"2", at(1))];
+    insert(store, &rows).await;
+    let mut tx = store.read().await;
+    let newest = inbound::find_newest(&mut tx, "instagram").await.unwrap().unwrap();
+    assert_eq!((&newest.id, newest.body.as_slice()), (&rows[1].id, b"2".as_slice()));
+    assert!(inbound::find_newest(&mut tx, "other").await.unwrap().is_none());
 }

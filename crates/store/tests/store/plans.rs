@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use std::sync::{Mutex, Once};
 
 use posta_store::conversations::{self, Filter, Place};
-use posta_store::{Open, Tx, deliveries, inbound, jobs, messages};
+use posta_store::{Open, Tx, deliveries, failures, inbound, jobs, messages};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
@@ -18,6 +18,7 @@ both! {
     lists_of_conversations_use_an_index,
     lists_of_messages_use_an_index,
     unsettled_messages_are_found_by_an_index,
+    failed_messages_are_found_by_an_index,
 }
 
 static CAUGHT: Mutex<Vec<String>> = Mutex::new(Vec::new());
@@ -180,4 +181,11 @@ async fn unsettled_messages_are_found_by_an_index(store: &Store) {
     for words in ["AND status = 'sending'", "AND status = 'unknown'"] {
         assert_uses(store, words, "messages_unsettled").await;
     }
+}
+
+async fn failed_messages_are_found_by_an_index(store: &Store) {
+    let mut tx = store.read().await;
+    failures::list(&mut tx, &store.id(), at(0), 1).await.unwrap();
+    drop(tx);
+    assert_uses(store, "m.status = 'failed'", "messages_failed").await;
 }
