@@ -26,6 +26,8 @@ pub enum Capability {
     People,
     /// Read conversations from before now.
     History,
+    /// Find out what stops an account without an error.
+    Diagnosis,
 }
 
 /// The numbers a platform sets, the same for validation, the API and the docs.

@@ -150,16 +150,30 @@ impl Http {
         request: RequestBuilder,
         max_body: usize,
     ) -> Result<Reply, NoReply> {
-        // A request that cannot be built carries a header or URL that cannot exist: it never left.
-        let request = request.build().map_err(|_| NoReply::NotSent)?;
+        self.exchange(request, max_body).await.map_err(|error| no_reply(&error))
+    }
+
+    /// Like [`Http::send_bounded`], for whoever looks into why there is no answer: says it in words.
+    ///
+    /// # Errors
+    /// Why there is no answer, without the URL.
+    pub async fn probe(&self, request: RequestBuilder, max_body: usize) -> Result<Reply, String> {
+        self.exchange(request, max_body).await.map_err(|error| words(&error))
+    }
+
+    async fn exchange(
+        &self,
+        request: RequestBuilder,
+        max_body: usize,
+    ) -> Result<Reply, reqwest::Error> {
+        let request = request.build()?;
         if let Some(recorder) = &self.recorder {
             recorder.record(&request);
         }
-        let result = self.client.execute(request).await;
-        let mut response = result.map_err(|error| no_reply(&error))?;
+        let mut response = self.client.execute(request).await?;
         let (status, headers) = (response.status(), response.headers().clone());
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|_| NoReply::Unanswered)? {
+        while let Some(chunk) = response.chunk().await? {
             let room = max_body - body.len();
             body.extend_from_slice(&chunk[..room.min(chunk.len())]);
             if body.len() == max_body {
@@ -170,8 +184,22 @@ impl Http {
     }
 }
 
+/// A request that cannot be built carries a header or URL that cannot exist: it never left.
 fn no_reply(error: &reqwest::Error) -> NoReply {
     if error.is_connect() || error.is_builder() { NoReply::NotSent } else { NoReply::Unanswered }
+}
+
+/// The innermost reason, for the outer ones say only what was being done.
+fn words(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return "no answer in time".to_owned();
+    }
+    // Not the error itself, which prints the URL and what is secret in it.
+    let mut reason = std::error::Error::source(error);
+    while let Some(inner) = reason.and_then(std::error::Error::source) {
+        reason = Some(inner);
+    }
+    reason.map_or_else(|| "the request could not be made".to_owned(), ToString::to_string)
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the one place that builds a client")]

@@ -22,6 +22,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::Config;
 use crate::flows::budget::Budget;
 use crate::flows::ingest::Ingest;
+use crate::flows::knocks::Knocks;
 use crate::flows::limits::RateLimiter;
 use crate::flows::outcome::Waiters;
 use crate::flows::signers::Signers;
@@ -60,6 +61,8 @@ pub struct Parts {
     pub ingest: Ingest,
     /// Which secrets sign a platform's webhooks.
     pub signers: Signers,
+    /// Webhooks that were refused and are not noted yet.
+    pub knocks: Knocks,
     /// How many requests each workspace has made.
     pub limiter: RateLimiter,
     /// How many calls each account has made to its platform.
@@ -142,6 +145,7 @@ impl App {
             ids: Ids::new(clock.clone(), chance.clone()),
             ingest: Ingest::new(),
             signers: Signers::default(),
+            knocks: Knocks::default(),
             limiter: RateLimiter::new(config.api.requests_per_minute),
             budget: Budget::new(&config.platforms, clock.clone()),
             waiters: Waiters::default(),

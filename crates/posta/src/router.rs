@@ -13,8 +13,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::{
-    account_health, accounts, auth, connect, conversations, describe, docs, health, inbound, keys,
-    messages, oauth_apps, observe, profiles, send, webhook_logs, webhook_test, webhooks,
+    account_health, accounts, auth, connect, conversations, describe, docs, doctor, health,
+    inbound, keys, messages, oauth_apps, observe, profiles, send, webhook_logs, webhook_test,
+    webhooks,
 };
 use crate::app::App;
 
@@ -31,6 +32,7 @@ fn with_key() -> OpenApiRouter<App> {
         .routes(routes!(account_health::all))
         .routes(routes!(accounts::move_to_profile, accounts::delete))
         .routes(routes!(account_health::one))
+        .routes(routes!(doctor::diagnose))
         .routes(routes!(oauth_apps::list, oauth_apps::create))
         .routes(routes!(oauth_apps::get, oauth_apps::update, oauth_apps::delete))
         .routes(routes!(connect::start, connect::finish))
@@ -58,6 +60,7 @@ fn undescribed() -> Router<App> {
         .route("/metrics", get(health::counted))
         .route("/openapi.json", get(docs::openapi))
         .route("/webhooks/{platform}", inbound::routes())
+        .route("/webhooks/reached/{nonce}", get(doctor::reached))
         .route("/connect/{platform}/callback", get(connect::callback))
 }
 

@@ -3,6 +3,7 @@
 //! Connectors are stateless. Whatever varies arrives in [`crate::cx::Cx`]: credentials, URLs, client, clock.
 
 mod auth;
+mod diagnosis;
 mod grant;
 mod history;
 mod inbound;
@@ -15,6 +16,7 @@ use posta_core::capability::{Capability, Limits};
 use posta_core::failure::ConnectorError;
 
 pub use self::auth::{Ask, Auth, ScopeArea};
+pub use self::diagnosis::{Diagnosis, Examination, Known, Refused};
 pub use self::grant::{Grant, Identity, Token};
 pub use self::history::{History, Page, Past, PastReaction, Thread};
 pub use self::inbound::{Inbound, Subscription, Unparsed};
@@ -90,6 +92,11 @@ pub trait Platform: Sync {
     fn history(&self) -> Option<&dyn History> {
         None
     }
+
+    /// Finding out what is wrong.
+    fn diagnosis(&self) -> Option<&dyn Diagnosis> {
+        None
+    }
 }
 
 /// Lists the families that a platform has.
@@ -105,6 +112,7 @@ pub fn capabilities(platform: &dyn Platform) -> Vec<Capability> {
         (Capability::Menus, platform.menus().is_some()),
         (Capability::People, platform.people().is_some()),
         (Capability::History, platform.history().is_some()),
+        (Capability::Diagnosis, platform.diagnosis().is_some()),
     ];
     families.into_iter().filter_map(|(family, has)| has.then_some(family)).collect()
 }

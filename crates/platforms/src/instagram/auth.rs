@@ -116,7 +116,7 @@ async fn redeem(cx: &Cx<'_>, code: &str, redirect: &Url) -> Result<Short, Connec
 }
 
 /// The pages print answers inside `data: […]`, live ones are flat.
-fn unwrapped(answer: &Value) -> &Value {
+pub(super) fn unwrapped(answer: &Value) -> &Value {
     match answer.get("data") {
         Some(Value::Array(list)) => list.first().unwrap_or(answer),
         Some(object @ Value::Object(_)) => object,
@@ -200,7 +200,7 @@ fn identity(me: &Value, user: Option<String>) -> Result<Identity, ConnectorError
     })
 }
 
-fn is_professional(kind: &str) -> bool {
+pub(super) fn is_professional(kind: &str) -> bool {
     ["business", "media_creator", "creator"].iter().any(|known| kind.eq_ignore_ascii_case(known))
 }
 

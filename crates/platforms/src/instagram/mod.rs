@@ -1,6 +1,7 @@
 //! Instagram by Instagram Login: name, limits, and which families exist.
 
 mod auth;
+mod diagnose;
 mod errors;
 mod history;
 mod menus;
@@ -19,7 +20,7 @@ use posta_core::capability::{
 use posta_core::message::MediaKind;
 
 use crate::contract::{
-    Auth, History, Inbound, Menus, Messages, Platform, Reactions, Receipts, Uploads,
+    Auth, Diagnosis, History, Inbound, Menus, Messages, Platform, Reactions, Receipts, Uploads,
 };
 use crate::sandbox::Face;
 
@@ -135,6 +136,10 @@ impl Platform for Instagram {
     }
 
     fn menus(&self) -> Option<&dyn Menus> {
+        Some(self)
+    }
+
+    fn diagnosis(&self) -> Option<&dyn Diagnosis> {
         Some(self)
     }
 }

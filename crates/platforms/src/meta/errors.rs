@@ -16,7 +16,7 @@ pub(crate) enum Failed {
     /// The platform refused and said why.
     Refused(Box<Refusal>),
     /// There was an answer, neither good nor with an error envelope.
-    Wordless(Reply),
+    Wordless(Box<Reply>),
 }
 
 /// Whether a call may be made again without harm.

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::errors::{Failed, Refusal};
 use crate::cx::Cx;
+use crate::http::Reply;
 
 /// The longest that a usage header is believed: the window it speaks of is 24 hours
 /// (developers.facebook.com/docs/graph-api/overview/rate-limiting, read 2026-11-23).
@@ -15,14 +16,18 @@ const LONGEST_REGAIN: u64 = 24 * 60;
 
 /// Sends a request and returns the JSON of a good answer.
 pub(crate) async fn call(cx: &Cx<'_>, request: RequestBuilder) -> Result<Value, Failed> {
-    let reply = cx.http.send(request).await.map_err(Failed::NoReply)?;
+    read(cx.http.send(request).await.map_err(Failed::NoReply)?)
+}
+
+/// Tells a good answer from a refusal.
+pub(crate) fn read(reply: Reply) -> Result<Value, Failed> {
     let body: Option<Value> = reply.json();
     if let Some(refusal) = body.as_ref().and_then(|body| Refusal::read(&reply, body)) {
         return Err(Failed::Refused(Box::new(refusal)));
     }
     match body {
         Some(body) if reply.status.is_success() => Ok(body),
-        _ => Err(Failed::Wordless(reply)),
+        _ => Err(Failed::Wordless(Box::new(reply))),
     }
 }
 

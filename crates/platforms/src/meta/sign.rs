@@ -27,6 +27,15 @@ pub(crate) fn challenge(query: &[(String, String)], tokens: &[Secret]) -> Option
     (mode == "subscribe" && is_ours).then(|| challenge.to_owned())
 }
 
+/// Builds the question that [`challenge`] answers.
+pub(crate) fn question(verify_token: &Secret, nonce: &str) -> Vec<(&'static str, String)> {
+    vec![
+        ("hub.mode", "subscribe".to_owned()),
+        ("hub.verify_token", verify_token.expose().to_owned()),
+        ("hub.challenge", nonce.to_owned()),
+    ]
+}
+
 fn is_plain(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     (1..=64).contains(&text.len()) && text.bytes().all(plain)

@@ -22,6 +22,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use axum::Router;
 use axum::extract::{Request, State};
+use axum::http::HeaderValue;
+use axum::http::header::DATE;
 use axum::http::uri::{PathAndQuery, Uri};
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{self, Next};
@@ -150,6 +152,7 @@ impl Sandbox {
         Router::new()
             .fallback_service(inner)
             .layer(middleware::from_fn_with_state(Hosts::new(root), by_host))
+            .layer(middleware::map_response_with_state(self.clone(), dated))
     }
 
     /// Answers on the listener and delivers webhooks, until it is stopped.
@@ -240,6 +243,16 @@ impl Sandbox {
 
 fn face(platform: &str) -> Option<&'static dyn Face> {
     crate::get(platform).map(crate::contract::Platform::sandbox)
+}
+
+/// Dates an answer by the pretend platforms' clock, as a real one's answers are by its own.
+async fn dated(State(sandbox): State<Sandbox>, mut response: Response) -> Response {
+    let now = jiff::Timestamp::from_millisecond(sandbox.clock().now().as_millis());
+    let text = now.map(|now| now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string());
+    if let Some(value) = text.ok().and_then(|text| HeaderValue::from_str(&text).ok()) {
+        response.headers_mut().insert(DATE, value);
+    }
+    response
 }
 
 /// The platforms' real host names, each with the path where it is pretended.

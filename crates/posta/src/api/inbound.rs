@@ -12,6 +12,7 @@ use posta_store::inbound::Inbound as Row;
 
 use super::error::{ApiError, Result};
 use crate::app::App;
+use crate::flows::knocks;
 use crate::flows::signers::Age;
 
 /// The largest webhook that is taken.
@@ -40,7 +41,9 @@ async fn challenge(
         url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
     // Asked rarely, and usually right after an app was set up on whichever node.
     let signers = app.signers.list(&app, platform.name(), Age::Suspicious).await?;
-    let Some(answer) = inbound.challenge(&pairs, &signers.verify_tokens) else {
+    let answer = inbound.challenge(&pairs, &signers.verify_tokens);
+    knocks::asked(&app, platform.name(), &pairs, answer.is_some()).await;
+    let Some(answer) = answer else {
         tracing::warn!(
             platform = name,
             "webhook verification refused: the verify token is another"
@@ -66,6 +69,7 @@ async fn receive(
     }
     if matching.is_empty() {
         count(&name, "refused");
+        knocks::refused(&app, platform.name(), inbound, &body).await;
         tracing::warn!(
             platform = name,
             bytes = body.len(),

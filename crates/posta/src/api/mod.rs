@@ -7,6 +7,7 @@ pub(crate) mod connect;
 pub(crate) mod conversations;
 pub(crate) mod describe;
 pub(crate) mod docs;
+pub(crate) mod doctor;
 pub(crate) mod error;
 pub(crate) mod extract;
 pub(crate) mod health;

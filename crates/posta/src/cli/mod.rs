@@ -2,6 +2,7 @@
 
 mod config;
 mod dev;
+mod doctor;
 mod inbound;
 mod keys;
 mod migrate;
@@ -53,14 +54,34 @@ enum Command {
     /// List, show and retry the raw webhooks that platforms sent.
     #[command(subcommand)]
     Inbound(inbound::Inbound),
+    /// Find out why nothing comes in or goes out, with the cause and the remedy.
+    ///
+    /// Looks at the settings, the way from outside to this server, webhooks that were not taken, and
+    /// each account, and asks the platform about it; changes nothing. Ends with 0 when all is
+    /// fine, 1 with warnings, 2 with errors, and 64 or more when it could not look.
+    Doctor(doctor::Arguments),
     /// Show every setting, its value and where the value is from.
     Config(config::Arguments),
 }
 
+/// The command line makes no sense. Not 1 or 2, which tell what `posta doctor` has found.
+const USAGE: u8 = 64;
+
+/// `posta doctor` could not look.
+const BROKEN: u8 = 70;
+
 /// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Where the text goes cannot be written to either, if this fails.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
+        }
+    };
+    let is_doctor = matches!(arguments.command, Command::Doctor(_));
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -72,18 +93,19 @@ pub fn main() -> ExitCode {
     // Whatever still blocks, such as a look-up of a host name, must not hold the exit.
     runtime.shutdown_timeout(std::time::Duration::from_millis(200));
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             complain(&error);
-            ExitCode::FAILURE
+            if is_doctor { ExitCode::from(BROKEN) } else { ExitCode::FAILURE }
         }
     }
 }
 
-async fn run(arguments: Arguments) -> anyhow::Result<()> {
+async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let file = arguments.config.as_deref();
     let layers = || Layers::read(file, &Environment::of_process());
     match arguments.command {
+        Command::Doctor(wanted) => return Box::pin(doctor::run(layers(), wanted)).await,
         Command::Dev(dev) => Box::pin(dev::run(layers()?, dev)).await,
         Command::Serve(serve) => Box::pin(serve::run(layers()?, serve)).await,
         Command::Sandbox(sandbox) => sandbox::run(&layers()?.config()?, sandbox).await,
@@ -91,7 +113,8 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Keys(keys) => keys::run(layers, keys).await,
         Command::Inbound(command) => inbound::run(&layers()?.config()?, command).await,
         Command::Config(show) => config::run(&layers()?, &show),
-    }
+    }?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Tells a person what failed, why, and what to do.

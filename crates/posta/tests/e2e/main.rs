@@ -4,6 +4,7 @@
 mod api;
 mod connect;
 mod deliver;
+mod doctor;
 mod inbound;
 mod messages;
 mod renew;

@@ -25,6 +25,11 @@ pub(super) fn judge(failed: Failed, call: Call, now: Timestamp) -> ConnectorErro
     }
 }
 
+/// Returns what to do about an error.
+pub(super) fn remedy(code: i64, subcode: Option<i64>) -> Option<&'static str> {
+    find(code, subcode).map(|row| row.4)
+}
+
 fn refused(refusal: Refusal, call: Call, now: Timestamp) -> ConnectorError {
     let said = refusal.said;
     let row = said.code.and_then(|code| find(code, said.subcode));

@@ -31,7 +31,7 @@ fn fail(reply: Reply, call: Call) -> ConnectorError {
     let refusal = reply.json().and_then(|body| Refusal::read(&reply, &body));
     let failed = match refusal {
         Some(refusal) => Failed::Refused(Box::new(refusal)),
-        None => Failed::Wordless(reply),
+        None => Failed::Wordless(Box::new(reply)),
     };
     judge(failed, call, NOW)
 }
@@ -167,7 +167,7 @@ fn an_unlisted_code_is_in_doubt_only_if_the_platform_itself_is_in_trouble() {
 fn a_refused_code_is_named_as_far_as_instagram_names_it() {
     let refused = |words: &str| {
         let body = json!({"error_type": "OAuthException", "code": 400, "error_message": words});
-        judge_exchange(Failed::Wordless(reply(400, &body.to_string())), NOW)
+        judge_exchange(Failed::Wordless(Box::new(reply(400, &body.to_string()))), NOW)
     };
     let used = refused("Matching code was not found or was already used");
     assert_eq!((used.code, used.retry), (Code::CodeAlreadyRedeemed, Retry::Permanent));

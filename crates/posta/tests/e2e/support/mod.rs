@@ -398,6 +398,11 @@ impl Stage {
         self.secrets.push(text.to_owned());
     }
 
+    /// The settings of the server, by key.
+    pub(crate) fn settings(&self) -> Vec<(&'static str, String)> {
+        settings(&self.place.url(), &self.posta, &self.sandbox_url, &self.proxy.url)
+    }
+
     /// Opens the database beside the server.
     pub(crate) fn db(&self) -> &Db {
         &self.app.db
@@ -453,20 +458,32 @@ pub(crate) fn query(url: &Url, name: &str) -> Option<String> {
     url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
 }
 
-fn layers(database: &str, posta: &Url, sandbox: &Url, proxy: &Url) -> Layers {
-    let mut layers = Layers::read(None, &Environment::default()).unwrap();
+fn settings(
+    database: &str,
+    posta: &Url,
+    sandbox: &Url,
+    proxy: &Url,
+) -> Vec<(&'static str, String)> {
     let platform = posta_platforms::get("instagram").unwrap();
     let urls = platform.sandbox().urls(sandbox);
-    let mut set = |key: &str, value: &str| layers.set(key, value).unwrap();
-    set("database.url", database);
-    set("public_url", posta.as_str());
-    set("master_key", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=");
-    set("platforms.instagram.client_id", CLIENT_ID);
-    set("platforms.instagram.client_secret", CLIENT_SECRET);
-    set("platforms.instagram.verify_token", VERIFY_TOKEN);
-    set("platforms.instagram.urls.authorize", urls["authorize"].as_str());
-    set("platforms.instagram.urls.token", urls["token"].as_str());
-    set("platforms.instagram.urls.graph", proxy.as_str());
+    vec![
+        ("database.url", database.to_owned()),
+        ("public_url", posta.to_string()),
+        ("master_key", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=".to_owned()),
+        ("platforms.instagram.client_id", CLIENT_ID.to_owned()),
+        ("platforms.instagram.client_secret", CLIENT_SECRET.to_owned()),
+        ("platforms.instagram.verify_token", VERIFY_TOKEN.to_owned()),
+        ("platforms.instagram.urls.authorize", urls["authorize"].to_string()),
+        ("platforms.instagram.urls.token", urls["token"].to_string()),
+        ("platforms.instagram.urls.graph", proxy.to_string()),
+    ]
+}
+
+fn layers(database: &str, posta: &Url, sandbox: &Url, proxy: &Url) -> Layers {
+    let mut layers = Layers::read(None, &Environment::default()).unwrap();
+    for (key, value) in settings(database, posta, sandbox, proxy) {
+        layers.set(key, value).unwrap();
+    }
     layers
 }
 

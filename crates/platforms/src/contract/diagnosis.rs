@@ -1,0 +1,53 @@
+//! Finding out what stops an account without an error.
+
+use futures_util::future::BoxFuture;
+use posta_core::failure::PlatformSaid;
+use posta_core::finding::Finding;
+use posta_core::id::RemoteAccount;
+use posta_core::secret::Secret;
+use posta_core::time::Timestamp;
+
+use crate::cx::Cx;
+
+/// Finding out what stops an account without an error. Nothing here changes anything, and no person
+/// sees anything of it.
+pub trait Diagnosis: Sync {
+    /// Builds the question by which the platform makes sure that a callback URL is ours. The right
+    /// answer is `nonce`.
+    fn question(&self, verify_token: &Secret, nonce: &str) -> Vec<(&'static str, String)>;
+
+    /// Asks the platform about the account and says what is wrong.
+    fn examine<'a>(&'a self, cx: &'a Cx<'a>, known: &'a Known<'a>) -> BoxFuture<'a, Examination>;
+
+    /// Says what sends have in common that the platform refused this account.
+    fn explain(&self, account: &RemoteAccount, refused: &[Refused]) -> Vec<Finding>;
+}
+
+/// What is on record of an account, besides its credentials.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'a> {
+    /// The id by which the platform knows it towards the app.
+    pub app_scoped: Option<&'a str>,
+    /// Its handle.
+    pub username: &'a str,
+}
+
+/// What asking the platform showed.
+#[derive(Clone, Debug, Default)]
+pub struct Examination {
+    /// What was found.
+    pub findings: Vec<Finding>,
+    /// The id that webhooks about the account carry, by what the platform says now.
+    pub account: Option<RemoteAccount>,
+}
+
+/// A send that the platform refused.
+#[derive(Clone, Debug)]
+pub struct Refused {
+    /// The platform's words.
+    pub said: PlatformSaid,
+    /// When.
+    pub at: Timestamp,
+    /// Whether the reply window was open at that time by our own books.
+    pub was_open: bool,
+}
