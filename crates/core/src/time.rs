@@ -131,7 +131,8 @@ impl utoipa::ToSchema for Timestamp {
 
 /// What time it is, and how to wait. Clones share the same time.
 ///
-/// [`Clock::system`] follows the wall clock, [`Clock::fixed`] stands still. Both move when told to
+/// [`Clock::system`] follows the wall clock, [`Clock::running`] goes beside it, and [`Clock::fixed`]
+/// stands still. All move when told to
 /// by [`Clock::advance`], and whoever sleeps on them wakes when the moved time is reached.
 #[derive(Clone, Debug)]
 pub struct Clock(Arc<Inner>);
@@ -154,6 +155,15 @@ impl Clock {
     #[must_use]
     pub fn fixed(start: Timestamp) -> Self {
         Self::new(Some(start))
+    }
+
+    /// A clock that shows `start` now, and goes on from there as time does.
+    #[must_use]
+    pub fn running(start: Timestamp) -> Self {
+        let clock = Self::system();
+        let offset = start.0.saturating_sub(wall().0);
+        clock.0.offset.store(offset, Ordering::SeqCst);
+        clock
     }
 
     fn new(fixed: Option<Timestamp>) -> Self {
@@ -282,6 +292,17 @@ mod tests {
         };
         let (woke_at, ()) = tokio::join!(sleeper, mover);
         assert_eq!(woke_at, Timestamp::from_millis(1_000).plus(Duration::from_hours(25)));
+    }
+
+    #[tokio::test]
+    async fn a_running_clock_goes_on_from_its_start() {
+        let start = Timestamp::from_millis(1_000);
+        let clock = Clock::running(start);
+        clock.sleep(Duration::from_millis(5)).await;
+        let passed = clock.now().since(start);
+        assert!((5..60_000).contains(&passed.as_millis()), "{passed:?}");
+        clock.advance(Duration::from_hours(1));
+        assert!(clock.now().since(start) >= Duration::from_hours(1));
     }
 
     #[tokio::test]

@@ -124,6 +124,11 @@ impl Http {
         (Self { client: build(), recorder: Some(recorder.clone()) }, recorder)
     }
 
+    /// Starts a request of any method.
+    pub fn request(&self, method: reqwest::Method, url: Url) -> RequestBuilder {
+        self.client.request(method, url)
+    }
+
     /// Starts a GET request.
     pub fn get(&self, url: Url) -> RequestBuilder {
         self.client.get(url)

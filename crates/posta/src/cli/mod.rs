@@ -7,6 +7,7 @@ mod inbound;
 mod keys;
 mod migrate;
 mod sandbox;
+mod scenario;
 mod serve;
 
 use std::fmt::Write as _;
@@ -44,7 +45,7 @@ enum Command {
     /// variables named POSTA_…; `posta config` shows them all. Needs a master key (`posta keys
     /// master` makes one) and a database at this version (`posta migrate`).
     Serve(serve::Arguments),
-    /// Start the pretend networks alone.
+    /// Start the pretend networks alone, or play scenarios on them.
     Sandbox(sandbox::Arguments),
     /// Bring the database up to this version.
     Migrate,
@@ -96,7 +97,13 @@ pub fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             complain(&error);
-            if is_doctor { ExitCode::from(BROKEN) } else { ExitCode::FAILURE }
+            // As for arguments that mean nothing.
+            let is_malformed = error.is::<scenario::Malformed>();
+            match (is_doctor, is_malformed) {
+                (true, _) => ExitCode::from(BROKEN),
+                (false, true) => ExitCode::from(2),
+                (false, false) => ExitCode::FAILURE,
+            }
         }
     }
 }
@@ -108,7 +115,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Doctor(wanted) => return Box::pin(doctor::run(layers(), wanted)).await,
         Command::Dev(dev) => Box::pin(dev::run(layers()?, dev)).await,
         Command::Serve(serve) => Box::pin(serve::run(layers()?, serve)).await,
-        Command::Sandbox(sandbox) => sandbox::run(&layers()?.config()?, sandbox).await,
+        Command::Sandbox(sandbox) => Box::pin(sandbox::run(layers()?, sandbox)).await,
         Command::Migrate => migrate::run(&layers()?.config()?).await,
         Command::Keys(keys) => keys::run(layers, keys).await,
         Command::Inbound(command) => inbound::run(&layers()?.config()?, command).await,
