@@ -22,6 +22,8 @@ pub struct App {
     pub(crate) testers: BTreeSet<String>,
     /// The permissions to which it has Standard Access only, which ends with its testers.
     pub(crate) standard_access: BTreeSet<String>,
+    /// Whether its calls have to prove that its server makes them.
+    pub(crate) proof_required: bool,
     /// What signs its webhooks, when that is not `client_secret`.
     pub(crate) webhook_secret: Option<String>,
 }

@@ -46,6 +46,13 @@ pub(crate) fn escape(json: &str) -> String {
     escaped
 }
 
+/// Returns the lower-case hex HMAC-SHA256 of a text.
+pub(crate) fn hmac_hex(secret: &str, text: &str) -> String {
+    let mut hmac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("any length will do");
+    hmac.update(text.as_bytes());
+    hex::encode(hmac.finalize().into_bytes())
+}
+
 /// Signs a body with the app's secret, in both headers that still arrive.
 pub(crate) fn signatures(secret: &str, body: &[u8]) -> Vec<(&'static str, String)> {
     let mut sha1 = Hmac::<Sha1>::new_from_slice(secret.as_bytes()).expect("any length will do");

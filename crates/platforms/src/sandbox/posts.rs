@@ -75,6 +75,15 @@ pub(crate) struct Upload {
     pub(crate) kind: String,
 }
 
+/// What greets whoever comes by an ad.
+#[derive(Clone, Debug)]
+pub(crate) struct Flow {
+    pub(crate) id: String,
+    pub(crate) account: String,
+    /// The platform's object, as it shows it.
+    pub(crate) shown: Value,
+}
+
 impl Network {
     /// Returns what a menu item or opening question of the account carries, by what it says.
     pub(crate) fn offer(&self, account: &str, title: &str) -> Option<String> {
@@ -106,6 +115,11 @@ impl Post {
     /// Finds a comment to change it.
     pub(crate) fn comment_mut(&mut self, id: &str) -> Option<&mut Comment> {
         self.comments.iter_mut().find(|comment| comment.id == id)
+    }
+
+    /// Takes a comment away, and every answer to it.
+    pub(crate) fn remove(&mut self, id: &str) {
+        self.comments.retain(|known| known.id != id && known.parent.as_deref() != Some(id));
     }
 }
 

@@ -153,6 +153,7 @@ impl Cast {
             live: true,
             testers: BTreeSet::new(),
             standard_access: BTreeSet::new(),
+            proof_required: false,
             webhook_secret: None,
             client_id,
             client_secret,

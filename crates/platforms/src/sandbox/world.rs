@@ -10,7 +10,7 @@ use serde_json::Value;
 pub use super::access::{App, Webhook};
 pub(crate) use super::access::{Code, Grant, Revocation, Token};
 use super::posts::Post;
-pub(crate) use super::posts::{Asset, Upload};
+pub(crate) use super::posts::{Asset, Flow, Upload};
 use super::seed::IdForm;
 
 /// Every pretend platform's state, by the platform's name.
@@ -39,6 +39,8 @@ pub(crate) struct Network {
     pub(crate) assets: Vec<Asset>,
     /// Files that apps can send by their ids.
     pub(crate) uploads: Vec<Upload>,
+    /// What greets whoever comes by an ad.
+    pub(crate) flows: Vec<Flow>,
     /// What accounts offer to tap before anything is written, by account and kind.
     pub(crate) menus: BTreeMap<String, BTreeMap<String, Value>>,
     pub(crate) options: BTreeMap<String, String>,

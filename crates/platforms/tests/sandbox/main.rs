@@ -7,6 +7,7 @@ mod errors;
 mod faults;
 mod guide;
 mod limits;
+mod reads;
 mod sends;
 mod support;
 mod webhooks;

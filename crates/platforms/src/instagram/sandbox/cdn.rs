@@ -102,10 +102,23 @@ pub(super) fn shown(sandbox: &Sandbox, network: &mut Network, attachments: &[Val
                 let url = shown_link(sandbox, network, media, &source.unwrap_or_default());
                 json!({"type": kind, "payload": {"url": url}})
             }
-            _ => attachment.clone(),
+            _ => {
+                let mut shown = attachment.clone();
+                let url = payload["url"].as_str();
+                if let Some(newer) = url.and_then(|url| renewed(sandbox, network, url)) {
+                    shown["payload"]["url"] = newer.into();
+                }
+                shown
+            }
         }
     };
     attachments.iter().map(show).collect()
+}
+
+/// Returns a new link to the file that one of our links leads to.
+pub(super) fn renewed(sandbox: &Sandbox, network: &mut Network, url: &str) -> Option<String> {
+    let leads_to = |asset: &&mut Asset| url.contains(&format!("asset_id={}&", asset.id));
+    network.assets.iter_mut().find(leads_to).map(|asset| link(sandbox, asset))
 }
 
 /// Returns a new link to the file that came from there, or that is one of ours already.

@@ -8,9 +8,9 @@ use axum::response::Response;
 use serde_json::{Value, json};
 
 use super::NAME;
-use super::graph;
 use super::params::{Params, plain};
 use super::table;
+use super::{conversations, graph};
 use crate::sandbox::world::Network;
 use crate::sandbox::{Ask, Limit, Sandbox, Turned, Usage};
 
@@ -112,6 +112,12 @@ fn node_route(network: &Network, account: Option<&str>, node: &str) -> &'static 
         "profile"
     } else if threads().any(|message| message.id == node) {
         "message"
+    } else if account.is_some_and(|account| conversations::is_one(network, account, node)) {
+        "conversation"
+    } else if network.post(node).is_some() {
+        "media"
+    } else if network.comment(node).is_some() {
+        "comments"
     } else {
         "other"
     }
@@ -193,6 +199,9 @@ fn put(headers: &mut HeaderMap, name: &'static str, value: &Value) {
 
 /// Says what a webhook tells of.
 pub(super) fn event_of(notice: &str) -> &'static str {
+    if notice.contains(r#""field":"comments""#) || notice.contains(r#""field":"live_comments""#) {
+        return "comment";
+    }
     let notice: Value = serde_json::from_str(notice).unwrap_or_default();
     let has = |name: &str| notice.get(name).is_some();
     match &notice["message"] {
@@ -210,7 +219,6 @@ pub(super) fn event_of(notice: &str) -> &'static str {
         {
             "handover"
         }
-        _ if has("media") => "comment",
         _ => "other",
     }
 }

@@ -4,49 +4,48 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
 use axum::response::{IntoResponse, Response};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use super::params::Params;
 use super::refusal::Refusal;
-use super::{BASIC, COMMENTS, MESSAGES, NAME, messages, token, uploads};
-use crate::sandbox::world::{Account, AccountKind, Grant, Network, Person, Token};
-use crate::sandbox::{Sandbox, seed};
-
-/// What an account can be subscribed to under Instagram Login.
-pub(super) const FIELDS: &[&str] = &[
-    "messages",
-    "message_echoes",
-    "message_reactions",
-    "message_edit",
-    "messaging_postbacks",
-    "messaging_seen",
-    "messaging_referral",
-    "messaging_optins",
-    "messaging_handover",
-    "standby",
-    "comments",
-    "live_comments",
-];
-
-/// What an app can choose: those, and what only the Facebook Login tells.
-pub(super) const APP_FIELDS: &[&str] = &{
-    let mut fields = ["mentions"; FIELDS.len() + 1];
-    let mut place = 0;
-    while place < FIELDS.len() {
-        fields[place] = FIELDS[place];
-        place += 1;
-    }
-    fields
+use super::{
+    BASIC, NAME, conversations, media, menus, messages, profiles, subscriptions, token, uploads,
 };
+use crate::sandbox::world::{Grant, Token};
+use crate::sandbox::{App, Sandbox, hub, seed};
 
 /// One request to the Graph API.
 #[derive(Debug)]
 pub(super) struct Call {
-    method: String,
-    path: Vec<String>,
-    bearer: Option<String>,
+    pub(super) method: String,
+    pub(super) version: Option<String>,
+    pub(super) path: Vec<String>,
+    pub(super) bearer: Option<String>,
     pub(super) params: Params,
 }
+
+impl Call {
+    /// Returns the path, from the version on.
+    pub(super) fn path_text(&self) -> String {
+        let version = self.version.iter().map(String::as_str);
+        version.chain(self.path.iter().map(String::as_str)).collect::<Vec<_>>().join("/")
+    }
+}
+
+/// What belongs to objects.
+const EDGES: &[&str] = &[
+    "comments",
+    "content_publishing_limit",
+    "conversations",
+    "insights",
+    "media",
+    "message_attachments",
+    "messages",
+    "messenger_profile",
+    "replies",
+    "subscribed_apps",
+    "welcome_message_flows",
+];
 
 /// Who calls: an app, for an account that allowed it something.
 #[derive(Debug)]
@@ -64,7 +63,7 @@ impl Caller {
         if has(BASIC) && has(scope) { Ok(()) } else { Err(Refusal::no_permission()) }
     }
 
-    fn is_meant_by(&self, node: &str) -> bool {
+    pub(super) fn is_meant_by(&self, node: &str) -> bool {
         node == "me" || node == self.account
     }
 }
@@ -80,7 +79,10 @@ pub(super) async fn answer(State(sandbox): State<Sandbox>, request: Request) -> 
     let bearer = authorization.and_then(|value| value.split_once(' ')).map(|(_, token)| token);
     let (bearer, method) = (bearer.map(str::to_owned), request.method().to_string());
     let answer = match Params::read(request).await {
-        Ok(params) => route(&sandbox, &Call { method, path, bearer, params }).await,
+        Ok(params) => {
+            let version = version.clone();
+            route(&sandbox, &Call { method, version, path, bearer, params }).await
+        }
         Err(message) => Err(Refusal::parameter(message)),
     };
     let trace = trace(&sandbox);
@@ -127,37 +129,57 @@ async fn route(sandbox: &Sandbox, call: &Call) -> Result<Value, Refusal> {
     match (call.method.as_str(), path.as_slice()) {
         ("GET", ["access_token"]) => token::exchange(sandbox, call),
         ("GET", ["refresh_access_token"]) => token::refresh(sandbox, call),
-        ("GET", [node]) => read(sandbox, call, node),
-        ("GET", [node, "subscribed_apps"]) => {
-            let caller = owner(sandbox, call, node)?;
-            caller.need(BASIC)?;
-            Ok(subscriptions(sandbox, &caller))
+        ("GET", ["debug_token"]) => subscriptions::debug(sandbox, call),
+        (_, [node]) => on_node(sandbox, call, node),
+        (_, [node, edge]) => on_edge(sandbox, call, node, edge).await,
+        _ => Err(unknown_path(call)),
+    }
+}
+
+fn unknown_path(call: &Call) -> Refusal {
+    Refusal::parameter(format!("Unknown path components: /{}", call.path.join("/")))
+}
+
+/// Reads, changes or deletes one object.
+fn on_node(sandbox: &Sandbox, call: &Call, node: &str) -> Result<Value, Refusal> {
+    let caller = caller(sandbox, call)?;
+    let nothing = || Refusal::no_object(&call.method, node);
+    match call.method.as_str() {
+        "GET" if caller.is_meant_by(node) => profiles::read_account(sandbox, call, &caller, node),
+        "GET" => profiles::read_person(sandbox, call, &caller, node)
+            .or_else(|| conversations::read_message(sandbox, call, &caller, node))
+            .or_else(|| conversations::read(sandbox, call, &caller, node))
+            .or_else(|| media::read(sandbox, call, &caller, node))
+            .unwrap_or_else(|| Err(nothing())),
+        "POST" => media::change(sandbox, call, &caller, node),
+        "DELETE" => media::delete(sandbox, call, &caller, node),
+        _ => Err(nothing()),
+    }
+}
+
+/// Deals with what belongs to an object.
+async fn on_edge(sandbox: &Sandbox, call: &Call, node: &str, edge: &str) -> Result<Value, Refusal> {
+    let caller = caller(sandbox, call)?;
+    let is_own = caller.is_meant_by(node);
+    match (call.method.as_str(), edge) {
+        (_, "subscribed_apps") if is_own => subscriptions::answer(sandbox, call, &caller),
+        (_, "messenger_profile") if is_own => menus::answer(sandbox, call, &caller),
+        (_, "welcome_message_flows") if is_own => menus::flows(sandbox, call, &caller),
+        ("POST", "messages") if is_own => messages::send(sandbox, &call.params, &caller).await,
+        ("POST", "message_attachments") if is_own => {
+            uploads::upload(sandbox, &call.params, &caller).await
         }
-        ("POST", [node, "subscribed_apps"]) => {
-            subscribe(sandbox, call, &owner(sandbox, call, node)?)
+        ("GET", "conversations") if is_own => conversations::list(sandbox, call, &caller),
+        ("GET", "messages") => conversations::list_messages(sandbox, call, &caller, node),
+        ("GET", "media") if is_own => media::list(sandbox, call, &caller),
+        ("GET", "comments" | "replies") => media::list_comments(sandbox, call, &caller, node),
+        ("POST", "replies") => media::reply(sandbox, call, &caller, node),
+        ("GET", "content_publishing_limit") if is_own => {
+            subscriptions::publishing_limit(sandbox, &caller)
         }
-        ("DELETE", [node, "subscribed_apps"]) => {
-            let caller = owner(sandbox, call, node)?;
-            caller.need(BASIC)?;
-            let mut world = sandbox.world();
-            let grant = world.network(NAME).grant_mut(&caller.client_id, &caller.account);
-            grant.subscribed_fields.clear();
-            Ok(json!({"success": true}))
-        }
-        ("POST", [node, "messages"]) => {
-            messages::send(sandbox, &call.params, &owner(sandbox, call, node)?).await
-        }
-        ("POST", [node, "message_attachments"]) => {
-            uploads::upload(sandbox, &call.params, &owner(sandbox, call, node)?).await
-        }
-        (method, [node, "messages" | "message_attachments" | "subscribed_apps"]) => {
-            Err(Refusal::no_object(method, node))
-        }
-        (method, [node]) => Err(Refusal::no_object(method, node)),
-        _ => {
-            let path = call.path.join("/");
-            Err(Refusal::parameter(format!("Unknown path components: /{path}")))
-        }
+        ("GET", "insights") => subscriptions::insights(sandbox, call, &caller, node),
+        (method, edge) if EDGES.contains(&edge) => Err(Refusal::no_object(method, node)),
+        _ => Err(unknown_path(call)),
     }
 }
 
@@ -170,8 +192,10 @@ pub(super) fn token(sandbox: &Sandbox, call: &Call) -> Result<Token, Refusal> {
     }
     let now = sandbox.clock().now();
     let mut world = sandbox.world();
-    let mut tokens = world.network(NAME).tokens.iter();
-    let token = tokens.find(|token| token.text == given).ok_or_else(Refusal::unknown_token)?;
+    let network = world.network(NAME);
+    let token = network.tokens.iter().find(|token| token.text == given);
+    let token = token.ok_or_else(Refusal::unknown_token)?;
+    check_proof(network.app(&token.client_id), given, call.params.text("appsecret_proof"))?;
     if let Some(why) = token.revoked {
         return Err(Refusal::revoked_token(why));
     }
@@ -181,120 +205,20 @@ pub(super) fn token(sandbox: &Sandbox, call: &Call) -> Result<Token, Refusal> {
     Ok(token.clone())
 }
 
+/// Asks whether a call proves that it comes from the app's server, if it has to or tries to.
+fn check_proof(app: Option<&App>, token: &str, proof: Option<&str>) -> Result<(), Refusal> {
+    match (app, proof) {
+        (Some(app), None) if app.proof_required => Err(Refusal::no_proof()),
+        (Some(app), Some(proof)) if proof != hub::hmac_hex(&app.client_secret, token) => {
+            Err(Refusal::wrong_proof())
+        }
+        _ => Ok(()),
+    }
+}
+
 fn caller(sandbox: &Sandbox, call: &Call) -> Result<Caller, Refusal> {
     let token = token(sandbox, call)?;
     let mut world = sandbox.world();
     let grant = world.network(NAME).grant(&token.client_id, &token.account).cloned();
     Ok(Caller { client_id: token.client_id, account: token.account, grant })
-}
-
-/// Finds who calls, if the path means their own account.
-fn owner(sandbox: &Sandbox, call: &Call, node: &str) -> Result<Caller, Refusal> {
-    let caller = caller(sandbox, call)?;
-    if caller.is_meant_by(node) { Ok(caller) } else { Err(Refusal::no_object(&call.method, node)) }
-}
-
-/// `GET /me`, `GET /{account}` and `GET /{person}`.
-fn read(sandbox: &Sandbox, call: &Call, node: &str) -> Result<Value, Refusal> {
-    let caller = caller(sandbox, call)?;
-    let fields = call.params.list("fields").unwrap_or_default();
-    let mut world = sandbox.world();
-    let network = world.network(NAME);
-    if caller.is_meant_by(node) {
-        caller.need(BASIC)?;
-        let chance = sandbox.chance();
-        let form = super::CAST.app_scoped_ids;
-        let id = network.app_scoped_id(&caller.account, &caller.client_id, form, chance);
-        let account = network.account(&caller.account);
-        let account = account.ok_or_else(|| Refusal::no_object("get", node))?;
-        let object = select(&account_fields(account, &id), &fields)?;
-        return Ok(match network.option("me_shape") {
-            Some("data") => json!({"data": [object]}),
-            _ => object,
-        });
-    }
-    let person = network.person_scoped(&caller.account, node);
-    let person = person.ok_or_else(|| Refusal::no_object("get", node))?;
-    caller.need(MESSAGES)?;
-    let thread = network.thread(&caller.account, &person.username);
-    if thread.is_none_or(|thread| thread.opened_at.is_none()) {
-        return Err(Refusal::no_consent());
-    }
-    select(&person_fields(person, node), &fields)
-}
-
-fn account_fields(account: &Account, app_scoped_id: &str) -> Value {
-    let kind = match account.kind {
-        AccountKind::Business => "BUSINESS",
-        AccountKind::Creator => "MEDIA_CREATOR",
-        AccountKind::Personal => "PERSONAL",
-    };
-    json!({
-        "id": app_scoped_id,
-        "user_id": account.id,
-        "username": account.username,
-        "name": account.name,
-        "account_type": kind,
-        "profile_picture_url": format!("https://cdn.example.com/{}.jpg", account.username),
-        "followers_count": account.followers,
-        "follows_count": 12,
-        "media_count": 34,
-    })
-}
-
-fn person_fields(person: &Person, scoped_id: &str) -> Value {
-    json!({
-        "id": scoped_id,
-        "name": person.name,
-        "username": person.username,
-        "profile_pic": format!("https://cdn.example.com/{}.jpg", person.username),
-        "follower_count": 120,
-        "is_user_follow_business": true,
-        "is_business_follow_user": false,
-        "is_verified_user": false,
-    })
-}
-
-/// Keeps the fields that were asked for, and the id always.
-fn select(object: &Value, fields: &[String]) -> Result<Value, Refusal> {
-    let mut selected = Map::from_iter([("id".to_owned(), object["id"].clone())]);
-    for field in fields {
-        let value = object.get(field).ok_or_else(|| {
-            Refusal::parameter(format!("Tried accessing nonexisting field ({field})"))
-        })?;
-        selected.insert(field.clone(), value.clone());
-    }
-    Ok(Value::Object(selected))
-}
-
-fn subscribe(sandbox: &Sandbox, call: &Call, caller: &Caller) -> Result<Value, Refusal> {
-    let fields = call.params.list("subscribed_fields").unwrap_or_default();
-    if fields.is_empty() {
-        return Err(Refusal::parameter("The parameter subscribed_fields is required"));
-    }
-    for (place, field) in fields.iter().enumerate() {
-        if !FIELDS.contains(&field.as_str()) {
-            let known = FIELDS.join(", ");
-            let message = format!("Param subscribed_fields[{place}] must be one of {{{known}}}");
-            return Err(Refusal::parameter(message));
-        }
-        let is_comment = matches!(field.as_str(), "comments" | "live_comments");
-        caller.need(if is_comment { COMMENTS } else { MESSAGES })?;
-    }
-    let mut world = sandbox.world();
-    let grant = world.network(NAME).grant_mut(&caller.client_id, &caller.account);
-    grant.subscribed_fields = fields.into_iter().collect();
-    Ok(json!({"success": true}))
-}
-
-fn subscriptions(sandbox: &Sandbox, caller: &Caller) -> Value {
-    let mut world = sandbox.world();
-    let network: &Network = world.network(NAME);
-    let grant = network.grant(&caller.client_id, &caller.account);
-    let fields = grant.map(|grant| &grant.subscribed_fields).filter(|fields| !fields.is_empty());
-    let app = network.app(&caller.client_id).zip(fields);
-    let list = app.map(
-        |(app, fields)| json!({"id": app.client_id, "name": app.name, "subscribed_fields": fields}),
-    );
-    json!({"data": list.into_iter().collect::<Vec<_>>()})
 }

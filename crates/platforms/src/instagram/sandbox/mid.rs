@@ -12,10 +12,21 @@ pub(super) fn mint(account: &str, scoped_id: &str, at: Timestamp, chance: &Chanc
     encode(account, scoped_id, &format!("327{millis:013}{digits:019}"))
 }
 
+/// Returns the id of the conversation of an account with somebody, which is always the same.
+pub(super) fn thread(account: &str, scoped_id: &str) -> String {
+    escape(&format!("ig_dm_thread:1:IGMessageThread:{account}:{}", number(scoped_id)))
+}
+
 fn encode(account: &str, scoped_id: &str, item: &str) -> String {
+    escape(&format!("ig_dm_item:1:IGMessageID:{account}:{}:{item}", number(scoped_id)))
+}
+
+fn number(scoped_id: &str) -> String {
     let tail = &scoped_id[scoped_id.len().saturating_sub(15)..];
-    let plain =
-        format!("ig_dm_item:1:IGMessageID:{account}:340282366841710301244259{tail:0>15}:{item}");
+    format!("340282366841710301244259{tail:0>15}")
+}
+
+fn escape(plain: &str) -> String {
     // `Z` escapes itself and the three characters that a URL would not take.
     let mut id = String::new();
     for character in STANDARD.encode(plain).chars() {

@@ -6,15 +6,21 @@
 mod ask;
 mod authorize;
 mod cdn;
+mod conversations;
 mod deeds;
 mod events;
+mod fields;
 mod gate;
 mod graph;
+mod media;
+mod menus;
 mod messages;
 mod mid;
 mod params;
+mod profiles;
 mod refusal;
 mod remarks;
+mod subscriptions;
 mod table;
 mod templates;
 mod token;
@@ -45,13 +51,16 @@ const BASIC: &str = "instagram_business_basic";
 const MESSAGES: &str = "instagram_business_manage_messages";
 const COMMENTS: &str = "instagram_business_manage_comments";
 
+const PUBLISH: &str = "instagram_business_content_publish";
+const INSIGHTS: &str = "instagram_business_manage_insights";
+
 /// What can be asked for; the words that ended on 2025-01-27 are unknown.
 const SCOPES: &[(&str, &str)] = &[
     (BASIC, "See your profile and posts"),
     (MESSAGES, "Read and answer your messages"),
     (COMMENTS, "Read and answer comments"),
-    ("instagram_business_content_publish", "Publish posts for you"),
-    ("instagram_business_manage_insights", "See how your posts do"),
+    (PUBLISH, "Publish posts for you"),
+    (INSIGHTS, "See how your posts do"),
 ];
 
 /// Instagram's face in the sandbox.
@@ -211,7 +220,7 @@ const CAST: Cast = Cast {
     ],
     post_kinds: &["IMAGE", "VIDEO", "CAROUSEL_ALBUM"],
     post_places: &["FEED", "REELS", "STORY", "AD"],
-    fields: graph::APP_FIELDS,
+    fields: subscriptions::APP_FIELDS,
     routes: gate::ROUTES,
     events: gate::EVENTS,
     limits: gate::LIMITS,
@@ -236,6 +245,9 @@ const CAST: Cast = Cast {
         // Files at names that are reserved for examples are taken on trust in any case.
         ("media_fetch", &["real", "trust"]),
         ("owned_thread_error", &["2534037", "2018300"]),
+        // Two pages print two answers.
+        ("menu_success", &["success", "result"]),
+        ("publishing_quota", &["100", "50"]),
         ("self_send_shape", &["message_id", "id"]),
         ("stickers", &["image", "silent"]),
         ("referral_opens_window", &["no", "yes"]),

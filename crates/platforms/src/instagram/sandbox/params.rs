@@ -11,13 +11,14 @@ const MAX_BODY: usize = 1 << 20;
 
 /// Named values in the order they came. The platform does not mind where each one stands.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Params(Vec<(String, Value)>);
+pub(super) struct Params(Vec<(String, Value)>, /** How many are of the query. */ usize);
 
 impl Params {
     /// Reads all parameters of a request; the error says what cannot be read.
     pub(super) async fn read(request: Request) -> Result<Self, String> {
         let mut params = Self::default();
         params.take_form(request.uri().query().unwrap_or_default().as_bytes());
+        params.1 = params.0.len();
         let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
         let kind = kind.unwrap_or_default().to_ascii_lowercase();
         if kind.starts_with("multipart/form-data") {
@@ -73,6 +74,12 @@ impl Params {
     /// Returns a parameter that is text.
     pub(super) fn text(&self, name: &str) -> Option<&str> {
         self.get(name).and_then(Value::as_str)
+    }
+
+    /// Returns a parameter that stands in the query.
+    pub(super) fn query(&self, name: &str) -> Option<&str> {
+        let mut query = self.0[..self.1].iter();
+        query.find(|(known, _)| known == name).and_then(|(_, value)| value.as_str())
     }
 
     /// Returns a parameter that is JSON, or text that holds JSON.

@@ -199,6 +199,27 @@ impl Refusal {
         Self { status: StatusCode::FORBIDDEN, ..Self::new(200, Some(2_018_028), message) }
     }
 
+    pub(super) fn message_gone() -> Self {
+        let message = "This message has been deleted or is no longer available";
+        Self::new(9_000_001, None, message)
+    }
+
+    /// The person does not want to be seen, or is nobody.
+    pub(super) fn no_profile() -> Self {
+        let message = "(#9010) No matching Instagram user";
+        Self { kind: "IGApiException", ..Self::new(9010, None, message) }
+    }
+
+    pub(super) fn wrong_proof() -> Self {
+        let message = "Invalid appsecret_proof provided in the API argument";
+        Self { kind: "GraphMethodException", ..Self::new(100, None, message) }
+    }
+
+    pub(super) fn no_proof() -> Self {
+        let message = "API calls from the server require an appsecret_proof argument";
+        Self { kind: "GraphMethodException", ..Self::new(100, None, message) }
+    }
+
     pub(super) fn no_consent() -> Self {
         Self::new(230, None, "User consent is required to access user profile.")
     }

@@ -8,7 +8,8 @@ use super::webhooks;
 use crate::sandbox::deed::{Mention, Remark};
 use crate::sandbox::posts::{Comment, Post};
 use crate::sandbox::seed::IdForm;
-use crate::sandbox::{Done, Refused};
+use crate::sandbox::world::Network;
+use crate::sandbox::{Done, Refused, Sandbox};
 
 pub(super) const POST_IDS: IdForm = IdForm { prefix: "17999", length: 17 };
 pub(super) const COMMENT_IDS: IdForm = IdForm { prefix: "18099", length: 17 };
@@ -20,7 +21,7 @@ pub(super) fn comment(
     is_own: bool,
 ) -> Result<Done, Refused> {
     let post = find_post(scene, remark)?;
-    let (post_id, is_live) = (post.id.clone(), post.is_live);
+    let post_id = post.id.clone();
     if !post.comments_enabled {
         return Err(Refused::new("media_id", "takes no comments"));
     }
@@ -40,24 +41,30 @@ pub(super) fn comment(
     if let Some(post) = scene.network.post_mut(&post_id) {
         post.comments.push(new);
     }
-    let told = tell(scene, &id, if is_live { "live_comments" } else { "comments" });
+    let told = tell(scene.sandbox, scene.network, scene.account, Some(scene.scoped_id), &id);
     Ok(Done { comment_id: Some(id), media_id: Some(post_id), told, ..Done::default() })
 }
 
-/// Tells of a comment that is there.
-fn tell(scene: &Scene<'_>, id: &str, field: &'static str) -> usize {
-    let network = &*scene.network;
-    let known = network.comment(id).zip(network.account(scene.account));
-    let Some(((post, comment), account)) = known else {
+/// Tells of a comment that is there. The id is its author's towards the account.
+pub(super) fn tell(
+    sandbox: &Sandbox,
+    network: &Network,
+    account: &str,
+    scoped_id: Option<&str>,
+    id: &str,
+) -> usize {
+    let known = network.comment(id).zip(network.account(account));
+    let Some(((post, comment), known)) = known else {
         return 0;
     };
     let shape = CommentShape {
         is_facebook: network.option("comment_shape") == Some("facebook_login"),
         is_nameless: network.option("comment_from") == Some("without_id"),
     };
-    let value = events::comment(post, comment, account, Some(scene.scoped_id), shape);
-    let person = comment.person.as_deref().unwrap_or(&account.username);
-    webhooks::tell_comment(scene.sandbox, network, scene.account, Some(person), field, &value)
+    let field = if post.is_live { "live_comments" } else { "comments" };
+    let value = events::comment(post, comment, known, scoped_id, shape);
+    let person = Some(comment.person.as_deref().unwrap_or(&known.username));
+    webhooks::tell_comment(sandbox, network, account, person, field, &value)
 }
 
 /// Names the account in a comment under somebody else's post.
@@ -103,7 +110,7 @@ pub(super) fn mention(scene: &mut Scene<'_>, mention: &Mention) -> Result<Done, 
             )
         }
         // Under Instagram Login, mentions are among the comments.
-        (true, _) => tell(scene, &id, "comments"),
+        (true, _) => tell(scene.sandbox, scene.network, scene.account, Some(scene.scoped_id), &id),
     };
     Ok(Done { comment_id: Some(id), media_id: Some(post_id), told, ..Done::default() })
 }

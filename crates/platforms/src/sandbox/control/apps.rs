@@ -47,6 +47,7 @@ pub(super) struct AppBody {
     testers: Option<BTreeSet<String>>,
     webhook_secret: Option<String>,
     standard_access: Option<BTreeSet<String>>,
+    proof_required: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -107,6 +108,7 @@ async fn register(
         app.redirect_uris = body.redirect_uris.unwrap_or(std::mem::take(&mut app.redirect_uris));
         app.features = body.features.unwrap_or(std::mem::take(&mut app.features));
         app.testers = body.testers.unwrap_or(std::mem::take(&mut app.testers));
+        app.proof_required = body.proof_required.unwrap_or(app.proof_required);
         app.standard_access =
             body.standard_access.unwrap_or(std::mem::take(&mut app.standard_access));
         app.webhook_secret = body.webhook_secret.or(app.webhook_secret.take());
