@@ -5,6 +5,7 @@ mod api;
 mod connect;
 mod deliver;
 mod doctor;
+mod errors;
 mod inbound;
 mod messages;
 mod renew;

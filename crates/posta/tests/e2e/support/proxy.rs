@@ -123,14 +123,12 @@ async fn pass(State(proxy): State<Proxy>, request: Request) -> Response {
     }
     let target = parts.uri.path_and_query().unwrap().as_str().trim_start_matches('/');
     let url = proxy.inner.beyond.join(target).unwrap();
-    let (status, headers, body) = forward(&proxy, parts.method, url, parts.headers, body).await;
+    let forwarded = forward(&proxy, parts.method, url, parts.headers, body).await;
+    let Some((status, headers, body)) = forwarded else {
+        return cut();
+    };
     match fault {
-        Some(Fault::CutAfter) => {
-            let cut = futures_util::stream::once(async {
-                Err::<Bytes, _>(std::io::Error::other("the wire is cut"))
-            });
-            (status, Body::from_stream(cut)).into_response()
-        }
+        Some(Fault::CutAfter) => cut(),
         Some(Fault::HoldAnswer) => {
             proxy.inner.arrived.notify_one();
             proxy.inner.release.notified().await;
@@ -140,17 +138,23 @@ async fn pass(State(proxy): State<Proxy>, request: Request) -> Response {
     }
 }
 
+fn cut() -> Response {
+    let cut = async { Err::<Bytes, _>(std::io::Error::other("the wire is cut")) };
+    Body::from_stream(futures_util::stream::once(cut)).into_response()
+}
+
+/// Passes a request on; `None` when the platform gives no answer.
 async fn forward(
     proxy: &Proxy,
     method: Method,
     url: Url,
     mut headers: HeaderMap,
     body: Bytes,
-) -> (StatusCode, HeaderMap, Bytes) {
+) -> Option<(StatusCode, HeaderMap, Bytes)> {
     headers.remove("host");
     let request = proxy.inner.http.request(method, url).headers(headers).body(body);
-    let reply = request.send().await.unwrap();
+    let reply = request.send().await.ok()?;
     let (status, mut headers) = (reply.status(), reply.headers().clone());
     headers.remove("transfer-encoding");
-    (status, headers, reply.bytes().await.unwrap())
+    Some((status, headers, reply.bytes().await.ok()?))
 }
