@@ -52,6 +52,8 @@ pub enum What {
         owner: Option<String>,
         /// Who held it before.
         previous: Option<String>,
+        /// Whether the app that is told of it holds it now, as far as the kind of notice says.
+        is_ours: bool,
         /// What the app that passed it on wrote for the next one.
         metadata: Option<String>,
     },
@@ -199,7 +201,7 @@ pub struct Referral {
 }
 
 /// A message named within its conversation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
 pub struct ThreadMessage {
     /// The conversation.
     pub thread: RemoteThread,
@@ -208,7 +210,7 @@ pub struct ThreadMessage {
 }
 
 /// A change of a message's text.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
 pub struct Edit {
     /// The conversation.
     pub thread: RemoteThread,
@@ -221,7 +223,7 @@ pub struct Edit {
 }
 
 /// A reaction to a message.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
 pub struct Reaction {
     /// The conversation.
     pub thread: RemoteThread,

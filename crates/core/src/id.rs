@@ -126,6 +126,8 @@ own_ids! {
     OauthAppId,
     /// One raw webhook as a platform sent it.
     InboundId,
+    /// A comment on a post, as we keep it.
+    CommentId,
     /// One connect attempt, from authorize URL to callback.
     ConnectId,
     /// A unit of background work.

@@ -90,6 +90,8 @@ const TOKEN_IDLE: Duration = Duration::from_mins(10);
 pub struct Wake {
     /// There are raw webhooks to work off.
     pub receive: Notify,
+    /// There are messages to fetch.
+    pub fetch: Notify,
     /// There are messages to send.
     pub send: Notify,
     /// There are deliveries to make.

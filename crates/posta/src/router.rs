@@ -13,7 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::{
-    account_health, accounts, auth, connect, conversations, describe, docs, doctor, health,
+    account_health, accounts, auth, connect, conversations, describe, docs, doctor, events, health,
     inbound, keys, messages, oauth_apps, observe, profiles, send, webhook_logs, webhook_test,
     webhooks,
 };
@@ -39,6 +39,7 @@ fn with_key() -> OpenApiRouter<App> {
         .routes(routes!(conversations::list))
         .routes(routes!(conversations::get, conversations::update, conversations::delete))
         .routes(routes!(messages::mark_read))
+        .routes(routes!(events::raw))
         .routes(routes!(messages::list, send::send))
         .routes(routes!(webhooks::list, webhooks::create, webhooks::update, webhooks::delete))
         .routes(routes!(webhook_test::test))

@@ -8,20 +8,25 @@ mod sql;
 mod text;
 
 pub mod accounts;
+pub mod comments;
 pub mod connects;
 pub mod conversations;
 pub mod deliveries;
+pub mod early;
 pub mod endpoints;
 pub mod events;
 pub mod failures;
+pub mod fetches;
 pub mod idempotency;
 pub mod inbound;
 pub mod jobs;
 pub mod keys;
+pub mod message_changes;
 pub mod messages;
 pub mod oauth_apps;
 pub mod profiles;
 pub mod renewals;
+pub mod told;
 pub mod verifications;
 pub mod workspaces;
 

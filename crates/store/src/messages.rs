@@ -140,6 +140,7 @@ macro_rules! columns {
              edit_history, reactions"
     };
 }
+pub(crate) use columns;
 
 /// Adds a message; `false` when the account has one with this remote id.
 pub async fn insert(tx: &mut Tx, message: &Message) -> Result<bool> {
@@ -306,7 +307,7 @@ pub async fn update_unsent(
     Ok(done == 1)
 }
 
-// Both queries repeat the condition of the partial index, because SQLite uses it only then.
+// The query repeats the condition of the partial index, because SQLite uses it only then.
 
 /// Whether the platform is being asked right now to take a message in this conversation.
 pub async fn is_any_sending(tx: &mut Tx, conversation: &ConversationId) -> Result<bool> {
@@ -318,25 +319,6 @@ pub async fn is_any_sending(tx: &mut Tx, conversation: &ConversationId) -> Resul
     .fetch_one(c)
     .await?);
     Ok(count > 0)
-}
-
-/// Finds the oldest message of unknown outcome with this text, to settle it by an echo.
-pub async fn find_unknown(
-    tx: &mut Tx,
-    conversation: &ConversationId,
-    text: &str,
-) -> Result<Option<Message>> {
-    sql!(tx, |c| sqlx::query_as(concat!(
-        "SELECT ",
-        columns!(),
-        " FROM messages WHERE conversation_id = $1 AND status = 'unknown' AND text = $2
-             AND status IN ('queued', 'sending', 'unknown')
-         ORDER BY id LIMIT 1"
-    ))
-    .bind(conversation)
-    .bind(crate::text::text(text))
-    .fetch_optional(c)
-    .await)
 }
 
 /// Deletes another row that took this remote id before `keep` could.

@@ -111,6 +111,12 @@ fn event_means(kind: &str) -> &'static str {
     match kind {
         "message.received" => "A person wrote to an account.",
         "message.sent" => "A message of an account was sent, through Posta or in the app.",
+        "message.edited" => "The text of a message was changed.",
+        "message.deleted" => "A person took a message back.",
+        "reaction.received" => "A person reacted to a message, or took the reaction back.",
+        "referral.received" => "A person came to an existing conversation by a link or an ad.",
+        "conversation.control_changed" => "Control of a conversation moved between apps.",
+        "comment.received" => "Somebody commented on a post.",
         "message.read" => "A person read what an account wrote.",
         "conversation.started" => "A person wrote to an account for the first time.",
         "account.connected" => "An account was connected, or connected again.",

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
-use posta_store::inbound;
+use posta_store::{early, fetches, inbound};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -64,6 +64,16 @@ pub(crate) async fn counted(State(app): State<App>) -> Result<impl IntoResponse>
             #[expect(clippy::cast_precision_loss, reason = "nobody keeps 2^52 webhooks")]
             metrics::gauge!("posta_inbound_rows", &labels).set(count as f64);
         }
+    }
+    let (waiting, given_up) = fetches::count(&mut tx).await?;
+    let early = early::count(&mut tx).await?;
+    for (name, state, count) in [
+        ("posta_fetches", "waiting", waiting),
+        ("posta_fetches", "given_up", given_up),
+        ("posta_early_events", "waiting", early),
+    ] {
+        #[expect(clippy::cast_precision_loss, reason = "nobody keeps 2^52 rows")]
+        metrics::gauge!(name, "state" => state).set(count as f64);
     }
     let text = [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
     Ok((text, crate::telemetry::counted()))

@@ -7,9 +7,10 @@ use posta_core::id::{AccountId, ConversationId, MessageId};
 use posta_core::time::Timestamp;
 use posta_store::accounts::{Account, State as AccountState};
 use posta_store::conversations::{self, Conversation};
-use posta_store::messages::{self, Message, Status};
+use posta_store::messages::{self, Message, Reaction, Status};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use url::Url;
 use utoipa::openapi::schema::Object;
 use utoipa::{IntoParams, ToSchema};
 
@@ -20,6 +21,7 @@ use super::error::Result;
 use super::extract::{Body, Query, Segment};
 use super::page::{self, CursorPage};
 use crate::app::App;
+use crate::flows::events::{EditionBlock, editions};
 use crate::flows::line;
 
 /// A message. Its `id` is the platform's, or ours while the platform has none.
@@ -59,20 +61,19 @@ pub(crate) struct MessageShape {
     is_story_mention: bool,
     /// Whether there is content that the platform does not show to apps.
     no_renderable_content: bool,
-    /// Always false: edits are not kept yet.
+    /// Whether its text was changed.
     is_edited: bool,
-    /// Always null.
+    /// When it was last changed.
     edited_at: Option<Timestamp>,
-    /// Always 0.
+    /// How often it was changed.
     edit_count: i64,
-    /// Always empty.
-    #[schema(value_type = Vec<Object>)]
-    edit_history: Vec<Value>,
-    /// Always false: deletions are not kept yet.
+    /// What it said before, oldest first.
+    edit_history: Vec<EditionBlock>,
+    /// Whether it was taken back. Its text stays readable unless `media.policy` says otherwise.
     is_deleted: bool,
-    /// Always null.
+    /// When it was taken back.
     deleted_at: Option<Timestamp>,
-    /// For outgoing ones: `sent`, `read`, `failed`, or null while it is on its way.
+    /// For outgoing ones: `sent`, `read`, `failed`, `deleted`, or null while it is on its way.
     delivery_status: Option<&'static str>,
     /// Always null: the platform does not tell.
     delivered_at: Option<Timestamp>,
@@ -80,9 +81,8 @@ pub(crate) struct MessageShape {
     read_at: Option<Timestamp>,
     /// Why it was not sent, or why nobody knows.
     delivery_error: Option<DeliveryError>,
-    /// Always empty: reactions are not kept yet.
-    #[schema(value_type = Vec<Object>)]
-    reactions: Vec<Value>,
+    /// The reactions on it, at most one of each side.
+    reactions: Vec<ReactionShape>,
     /// What came with it, such as `quickReplyPayload`, `postbackPayload` or `referral`.
     #[schema(value_type = Object)]
     metadata: Value,
@@ -95,6 +95,18 @@ pub(crate) struct MessageShape {
 fn status() -> Object {
     let about = "Where it stands; not in the hosted product.";
     one_of(about, &["received", "queued", "sending", "sent", "failed", "unknown"])
+}
+
+/// A reaction on a message.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ReactionShape {
+    /// The emoji, or the platform's word for it.
+    emoji: String,
+    /// Whether the account reacted, and not the person.
+    from_me: bool,
+    /// When.
+    reacted_at: Timestamp,
 }
 
 /// An attachment of a message.
@@ -111,6 +123,9 @@ pub(crate) struct AttachmentShape {
     original_type: Option<String>,
     /// Where the platform has it, usually for a limited time; empty when it gives no URL.
     url: String,
+    /// Where it can be had for as long as the platform has it; needs the key, and never expires.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_url: Option<String>,
     /// Always null.
     filename: Option<String>,
     /// Always null.
@@ -136,7 +151,14 @@ pub(crate) struct DeliveryError {
     details: Option<String>,
 }
 
-fn shape(message: Message, account: &Account, conversation: &Conversation) -> MessageShape {
+fn shape(
+    app: &App,
+    message: Message,
+    account: &Account,
+    conversation: &Conversation,
+) -> MessageShape {
+    let refresh = Refresh::of(app, &message, conversation);
+    let delivery_status = delivery_status(&message);
     let mut metadata = match message.metadata {
         Some(posta_store::Json(Value::Object(map))) => map,
         _ => Map::new(),
@@ -146,8 +168,10 @@ fn shape(message: Message, account: &Account, conversation: &Conversation) -> Me
     let our_name = || account.display_name.clone().or_else(|| Some(account.username.clone()));
     let attachments = message.attachments.0.into_iter().enumerate();
     MessageShape {
-        attachments: attachments.map(|(index, one)| attachment(&message.id, index, one)).collect(),
-        delivery_status: delivery_status(message.direction, message.status, message.read_at),
+        attachments: attachments
+            .map(|(index, one)| attachment(&message.id, index, one, &refresh))
+            .collect(),
+        delivery_status,
         delivery_error: message.error.map(|posta_store::Json(error)| delivery_error(&error)),
         sender_name: if is_ours { our_name() } else { conversation.participant_name.clone() },
         sent_at: matches!(message.status, Status::Received | Status::Sent)
@@ -164,26 +188,61 @@ fn shape(message: Message, account: &Account, conversation: &Conversation) -> Me
         story_reply: metadata.remove("storyReply"),
         is_story_mention: is_true(metadata.remove("isStoryMention")),
         no_renderable_content: is_true(metadata.remove("noRenderableContent")),
-        is_edited: false,
-        edited_at: None,
-        edit_count: 0,
-        edit_history: Vec::new(),
-        is_deleted: false,
-        deleted_at: None,
+        is_edited: message.edit_count > 0,
+        edited_at: message.edited_at,
+        edit_count: message.edit_count,
+        edit_history: editions(&message.edit_history),
+        is_deleted: message.deleted_at.is_some(),
+        deleted_at: message.deleted_at,
         delivered_at: None,
         read_at: message.read_at,
-        reactions: Vec::new(),
+        reactions: message.reactions.0.into_iter().filter_map(reaction).collect(),
         metadata: Value::Object(metadata),
         sent_via: message.sent_via,
         status: message.status,
     }
 }
 
-fn attachment(message: &MessageId, index: usize, attachment: Attachment) -> AttachmentShape {
+/// A reaction that was taken back leaves an empty one, which is nobody's business.
+fn reaction(one: Reaction) -> Option<ReactionShape> {
+    let Reaction { emoji, from_me, reacted_at } = one;
+    (!emoji.is_empty()).then_some(ReactionShape { emoji, from_me, reacted_at })
+}
+
+/// Where the attachments of a message can be had at any time.
+struct Refresh(Option<Url>);
+
+impl Refresh {
+    /// Only what the platform has can be had there.
+    fn of(app: &App, message: &Message, conversation: &Conversation) -> Self {
+        let Some(remote) = &message.remote_id else { return Self(None) };
+        let mut url = app.config.public_url.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.clear().extend(["v1", "inbox", "conversations", conversation.id.as_str()]);
+            path.extend(["messages", remote.as_str(), "attachments"]);
+        }
+        url.query_pairs_mut().append_pair("accountId", message.account_id.as_str());
+        Self(Some(url))
+    }
+
+    fn at(&self, index: usize) -> Option<String> {
+        let mut url = self.0.clone()?;
+        url.path_segments_mut().ok()?.push(&index.to_string());
+        Some(url.into())
+    }
+}
+
+fn attachment(
+    message: &MessageId,
+    index: usize,
+    attachment: Attachment,
+    refresh: &Refresh,
+) -> AttachmentShape {
     AttachmentShape {
         id: format!("{message}-{index}"),
         kind: attachment.kind,
         original_type: attachment.original,
+        refresh_url: attachment.url.as_ref().and_then(|_| refresh.at(index)),
         url: attachment.url.unwrap_or_default(),
         filename: None,
         preview_url: None,
@@ -191,13 +250,10 @@ fn attachment(message: &MessageId, index: usize, attachment: Attachment) -> Atta
     }
 }
 
-fn delivery_status(
-    direction: Direction,
-    status: Status,
-    read_at: Option<Timestamp>,
-) -> Option<&'static str> {
-    match (direction, status) {
-        (Direction::Outgoing, Status::Sent) if read_at.is_some() => Some("read"),
+fn delivery_status(message: &Message) -> Option<&'static str> {
+    match (message.direction, message.status) {
+        (Direction::Outgoing, Status::Sent) if message.deleted_at.is_some() => Some("deleted"),
+        (Direction::Outgoing, Status::Sent) if message.read_at.is_some() => Some("read"),
         (Direction::Outgoing, Status::Sent) => Some("sent"),
         (Direction::Outgoing, Status::Failed) => Some("failed"),
         _ => None,
@@ -259,7 +315,7 @@ pub(crate) async fn list(
     let mut rows =
         messages::list(&mut tx, &conversation.id, is_ascending, place.as_ref(), limit + 1).await?;
     let pagination = page::cut(&mut rows, limit, |one| page::cursor(one.sent_at, one.id.as_str()));
-    let messages = rows.into_iter().map(|row| shape(row, &account, &conversation)).collect();
+    let messages = rows.into_iter().map(|row| shape(&app, row, &account, &conversation)).collect();
     Ok(Json(MessageList {
         status: "success",
         messages,

@@ -9,6 +9,7 @@ pub(crate) mod describe;
 pub(crate) mod docs;
 pub(crate) mod doctor;
 pub(crate) mod error;
+pub(crate) mod events;
 pub(crate) mod extract;
 pub(crate) mod health;
 pub(crate) mod idempotency;

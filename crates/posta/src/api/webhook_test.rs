@@ -62,6 +62,7 @@ pub(crate) async fn test(
             account: None,
             profiles: Vec::new(),
             payload: &payload,
+            cause: None,
         },
     )
     .await?;

@@ -33,6 +33,8 @@ pub struct Config {
     pub api: Api,
     /// `[webhooks]`.
     pub webhooks: Webhooks,
+    /// `[media]`.
+    pub media: Media,
     /// `[log]`.
     pub log: Log,
     /// `[platforms.…]`, one per platform.
@@ -67,6 +69,23 @@ pub struct Webhooks {
     /// `webhooks.concurrency`: how many deliveries are under way at once.
     #[serde(deserialize_with = "whole::<1, 10_000, _, _>")]
     pub concurrency: u16,
+}
+
+/// `[media]`: what is kept of what people send.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Media {
+    /// `media.policy`: what is kept, and what happens to it when a message is taken back.
+    pub policy: MediaPolicy,
+}
+
+/// What is kept of what people send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MediaPolicy {
+    /// Texts, and the platform's links to media, also of messages that were taken back.
+    Links,
+    /// The same, until a message is taken back; then neither.
+    PurgeOnUnsend,
 }
 
 /// `[log]`: what is logged and how.

@@ -5,7 +5,7 @@ use posta_core::id::{AccountId, EventId, ProfileId, WorkspaceId};
 use posta_store::accounts::Account;
 use posta_store::deliveries::{self, NewDelivery};
 use posta_store::endpoints::{self, Endpoint};
-use posta_store::events::{self, Event};
+use posta_store::events::{self, Cause, Event};
 use posta_store::{Tx, profiles};
 
 use super::events::{Envelope, Payload, ProfileBlock};
@@ -15,8 +15,14 @@ use crate::app::App;
 pub const ANNOUNCED: &[&str] = &[
     "message.received",
     "message.sent",
+    "message.edited",
+    "message.deleted",
     "message.read",
+    "reaction.received",
+    "referral.received",
     "conversation.started",
+    "conversation.control_changed",
+    "comment.received",
     "account.connected",
     "account.disconnected",
     "webhook.test",
@@ -33,6 +39,21 @@ pub async fn announce(
     kind: &'static str,
     payload: &Payload,
 ) -> posta_store::Result<EventId> {
+    announce_caused(app, tx, account, None, kind, payload).await
+}
+
+/// Announces something of which a platform's webhook told.
+///
+/// # Errors
+/// When the database failed; then nothing in the transaction has happened.
+pub async fn announce_caused(
+    app: &App,
+    tx: &mut Tx,
+    account: &Account,
+    cause: Option<&Cause>,
+    kind: &'static str,
+    payload: &Payload,
+) -> posta_store::Result<EventId> {
     let profile = profiles::find(tx, &account.workspace_id, &account.profile_id).await?;
     let blocks = profile.iter().map(ProfileBlock::from).collect();
     let event = record(
@@ -45,6 +66,7 @@ pub async fn announce(
             account: Some(&account.id),
             profiles: blocks,
             payload,
+            cause,
         },
     )
     .await?;
@@ -79,6 +101,8 @@ pub struct New<'a> {
     pub profiles: Vec<ProfileBlock>,
     /// Its blocks.
     pub payload: &'a Payload,
+    /// Where it came from, if a platform's webhook told of it.
+    pub cause: Option<&'a Cause>,
 }
 
 /// Puts an event into the log without sending it anywhere.
@@ -105,7 +129,7 @@ pub async fn record(app: &App, tx: &mut Tx, new: New<'_>) -> posta_store::Result
         body,
         created_at: now,
     };
-    events::insert(tx, &event).await?;
+    events::insert(tx, &event, new.cause).await?;
     Ok(event)
 }
 
@@ -120,7 +144,7 @@ fn wants(endpoint: &Endpoint, kind: &str, profile: &ProfileId, account: &Account
 
 fn group_of(kind: &str) -> &'static str {
     match kind.split('.').next().unwrap_or_default() {
-        "message" | "conversation" => "messages",
+        "message" | "conversation" | "reaction" | "referral" | "comment" => "messages",
         "account" => "accounts",
         _ => "webhooks",
     }

@@ -5,6 +5,7 @@
 
 mod clean;
 mod deliver;
+mod fetch;
 mod receive;
 mod renew;
 mod send;
@@ -30,12 +31,13 @@ const LOOK: Duration = Duration::from_secs(2);
 const RECOVER: Duration = Duration::from_secs(1);
 
 /// How many workers there are.
-pub const COUNT: usize = 6;
+pub const COUNT: usize = 7;
 
 /// Starts all workers.
 pub fn start(app: &App) {
     keep(app, "ingest", ingest::run);
     keep(app, "receive", receive::run);
+    keep(app, "fetch", fetch::run);
     keep(app, "send", send::run);
     keep(app, "deliver", deliver::run);
     keep(app, "renew", renew::run);
@@ -66,6 +68,7 @@ pub async fn is_idle(app: &App) -> posta_store::Result<bool> {
     let mut tx = app.db.read().await?;
     let due = [
         posta_store::inbound::find_next_due(&mut tx).await?,
+        posta_store::fetches::find_next_due(&mut tx).await?,
         posta_store::jobs::find_next_due(&mut tx).await?,
         posta_store::deliveries::find_next_due(&mut tx).await?,
         posta_store::renewals::find_next_due(&mut tx).await?,

@@ -1,15 +1,21 @@
 //! Works off raw webhooks, oldest first.
 
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use posta_store::inbound;
+use futures_util::FutureExt;
+use posta_store::inbound::{self, Inbound};
 
 use super::{ask, recover, rest};
 use crate::app::App;
-use crate::flows::receive::receive;
+use crate::flows::receive::{receive, receive_apart};
 
 /// How many webhooks share a transaction; a few, so that accepting new ones never waits long.
 const BATCH: i64 = 32;
+
+/// After how many events a transaction ends, though more webhooks were taken: one webhook can hold
+/// a thousand, and accepting new ones must not wait for many of that kind.
+const EVENTS: usize = 500;
 
 /// How long a webhook that the database refuses is left alone; it doubles up to an hour.
 const SET_ASIDE: Duration = Duration::from_secs(5);
@@ -17,11 +23,10 @@ const SET_ASIDE: Duration = Duration::from_secs(5);
 pub(super) async fn run(app: App) {
     loop {
         let busy = app.under_way.enter();
-        let result = work(&app, BATCH).await;
-        // One bad webhook must not hold up the batch it is in.
-        let result = match result {
-            Err(_) => work(&app, 1).await,
-            done => done,
+        let result = match AssertUnwindSafe(work(&app)).catch_unwind().await {
+            Ok(Ok(count)) => Ok(count),
+            // One bad webhook must not hold up the batch it is in.
+            Ok(Err(_)) | Err(_) => work_apart(&app).await,
         };
         drop(busy);
         let go_on = match result {
@@ -30,10 +35,7 @@ pub(super) async fn run(app: App) {
                 Err(error) => recover(&app, "receive", &error).await,
             },
             Ok(_) => !app.stop.is_cancelled(),
-            Err(error) => match set_aside(&app, &error).await {
-                Ok(()) => true,
-                Err(error) => recover(&app, "receive", &error).await,
-            },
+            Err(error) => recover(&app, "receive", &error).await,
         };
         if !go_on {
             return;
@@ -41,27 +43,58 @@ pub(super) async fn run(app: App) {
     }
 }
 
-async fn work(app: &App, limit: i64) -> posta_store::Result<usize> {
+/// Works off a batch in one transaction. Returns how many webhooks.
+async fn work(app: &App) -> posta_store::Result<usize> {
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
-    let rows = inbound::claim(&mut tx, now, now, limit).await?;
+    let rows = inbound::claim(&mut tx, now, now, BATCH).await?;
+    let (mut count, mut events) = (0, 0);
     for row in &rows {
-        receive(app, &mut tx, row).await?;
+        if events >= EVENTS {
+            break;
+        }
+        events += receive(app, &mut tx, row).await?;
+        count += 1;
     }
     tx.commit().await?;
     app.wake.deliver.notify_one();
+    app.wake.fetch.notify_one();
+    Ok(count)
+}
+
+/// Works off the webhook at the head of the queue, event by event; what cannot be taken in waits,
+/// with the reason, and others go on. Returns how many webhooks.
+async fn work_apart(app: &App) -> posta_store::Result<usize> {
+    let now = app.clock.now();
+    let mut tx = app.db.write().await?;
+    let rows = inbound::claim(&mut tx, now, now, 1).await?;
+    for row in &rows {
+        // On record before it is tried: a failure that ends the process must not come first again.
+        inbound::update_due(&mut tx, &row.id, later(app, row), Some(STOPPED)).await?;
+    }
+    tx.commit().await?;
+    for row in &rows {
+        let problem = match AssertUnwindSafe(receive_apart(app, row)).catch_unwind().await {
+            Ok(problem) => problem?,
+            Err(_) => Some("the program failed over it; see the log".to_owned()),
+        };
+        if let Some(problem) = problem {
+            tracing::error!(inbound.id = %row.id, problem, "a webhook cannot be worked off");
+            let mut tx = app.db.write().await?;
+            inbound::update_due(&mut tx, &row.id, later(app, row), Some(&problem)).await?;
+            tx.commit().await?;
+        }
+    }
+    app.wake.deliver.notify_one();
+    app.wake.fetch.notify_one();
     Ok(rows.len())
 }
 
-/// Lets the webhook at the head of the queue wait, with the reason, so that others go on.
-async fn set_aside(app: &App, error: &posta_store::Error) -> posta_store::Result<()> {
-    let now = app.clock.now();
-    let mut tx = app.db.write().await?;
-    for row in inbound::claim(&mut tx, now, now, 1).await? {
-        tracing::error!(inbound.id = %row.id, %error, "a webhook cannot be worked off");
-        let doublings = u32::try_from(row.attempts.clamp(0, 9)).unwrap_or(0);
-        let until = now.plus(SET_ASIDE * 2_u32.pow(doublings));
-        inbound::update_due(&mut tx, &row.id, until, Some(&error.to_string())).await?;
-    }
-    tx.commit().await
+/// Why a webhook waits over which the program ended.
+const STOPPED: &str = "working it off did not come to an end";
+
+/// When a webhook that could not be worked off is tried again.
+fn later(app: &App, row: &Inbound) -> posta_core::time::Timestamp {
+    let doublings = u32::try_from(row.attempts.clamp(0, 9)).unwrap_or(0);
+    app.clock.now().plus(SET_ASIDE * 2_u32.pow(doublings))
 }

@@ -8,7 +8,7 @@ use sha2::Sha256;
 
 use crate::support::{Answer, CLIENT_SECRET, Stage, VERIFY_TOKEN, story};
 
-const LUMEN: &str = "17841499900000001";
+pub(crate) const LUMEN: &str = "17841499900000001";
 
 /// Signs a body as the platform does.
 pub(crate) fn signature(body: &[u8]) -> String {
@@ -20,7 +20,7 @@ fn signature_by(secret: &str, body: &[u8]) -> String {
     format!("sha256={}", hex::encode(mac.finalize().into_bytes()))
 }
 
-async fn deliver(stage: &Stage, body: &str, signature: &str) -> Answer {
+pub(crate) async fn deliver(stage: &Stage, body: &str, signature: &str) -> Answer {
     let (body, signature) = (body.to_owned(), signature.to_owned());
     let request = |http: &reqwest::Client, url| {
         http.post(url).header("x-hub-signature-256", signature).body(body)
@@ -28,7 +28,7 @@ async fn deliver(stage: &Stage, body: &str, signature: &str) -> Answer {
     stage.plain(request, "webhooks/instagram").await
 }
 
-async fn count(stage: &Stage, state: State) -> i64 {
+pub(crate) async fn count(stage: &Stage, state: State) -> i64 {
     let mut tx = stage.db().read().await.unwrap();
     inbound::count(&mut tx, "instagram", state).await.unwrap()
 }

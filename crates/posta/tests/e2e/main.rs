@@ -1,13 +1,16 @@
 //! Stories over a real server and a real sandbox on loopback, each told on both databases.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod announced;
 mod api;
 mod connect;
 mod deliver;
 mod doctor;
 mod errors;
+mod happenings;
 mod inbound;
 mod messages;
+mod order;
 mod renew;
 mod restart;
 mod scope;

@@ -34,7 +34,7 @@ async fn event(store: &Store, owner: &WorkspaceId, kind: &str) -> EventId {
         created_at: at(0),
     };
     let mut tx = store.write().await;
-    events::insert(&mut tx, &event).await.unwrap();
+    events::insert(&mut tx, &event, None).await.unwrap();
     tx.commit().await.unwrap();
     event.id
 }

@@ -6,7 +6,7 @@ use posta_core::message::Content;
 use posta_core::time::Timestamp;
 use posta_store::conversations::{Conversation, Place};
 use posta_store::messages::{self, Edition, Message, Origin, Reaction, Status};
-use posta_store::{Json, Tx};
+use posta_store::{Json, Tx, message_changes};
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -18,10 +18,11 @@ both! {
     pages_are_complete_in_both_directions_even_when_times_are_equal,
     nobody_asks_the_platform_twice,
     a_settled_message_stays_settled,
-    an_unknown_outcome_is_settled_by_the_oldest_of_the_same_text,
+    unknown_outcomes_are_listed_oldest_first,
     an_echo_that_came_first_gives_way_to_the_message_it_echoes,
     we_read_the_persons_messages_once,
     the_person_reads_up_to_a_time,
+    what_happens_to_a_message_is_kept,
 }
 
 async fn conversation(store: &Store) -> Conversation {
@@ -207,24 +208,24 @@ async fn a_settled_message_stays_settled(store: &Store) {
     }
 }
 
-async fn an_unknown_outcome_is_settled_by_the_oldest_of_the_same_text(store: &Store) {
+async fn unknown_outcomes_are_listed_oldest_first(store: &Store) {
     let conversation = conversation(store).await;
     let first = outgoing(store, &conversation, "Hi", Status::Unknown).await;
-    let second = outgoing(store, &conversation, "Hi", Status::Unknown).await;
-    outgoing(store, &conversation, "hi", Status::Unknown).await;
+    let second = outgoing(store, &conversation, "hi", Status::Unknown).await;
     outgoing(store, &conversation, "Hi", Status::Queued).await;
     let found = store.get(&first).await;
     assert_eq!(found.error, Some(Json(json!({"code": "x"}))));
-    for expected in [&first, &second] {
+    for expected in [vec![&first.id, &second.id], vec![&second.id]] {
         let mut tx = store.write().await;
-        let found = messages::find_unknown(&mut tx, &conversation.id, "Hi").await.unwrap();
-        assert_eq!(found.unwrap().id, expected.id);
-        assert!(sent(&mut tx, expected, expected.id.as_str()).await);
+        let found = message_changes::list_unknown(&mut tx, &conversation.id).await.unwrap();
+        let ids: Vec<_> = found.iter().map(|one| &one.id).collect();
+        assert_eq!(ids, expected);
+        assert!(sent(&mut tx, &found[0], found[0].id.as_str()).await);
         tx.commit().await.unwrap();
     }
     let mut tx = store.read().await;
-    let found = messages::find_unknown(&mut tx, &conversation.id, "Hi").await.unwrap();
-    assert!(found.is_none());
+    let found = message_changes::list_unknown(&mut tx, &conversation.id).await.unwrap();
+    assert!(found.is_empty());
     let found = store.get(&first).await;
     assert_eq!((found.status, found.sent_at, found.error), (Status::Sent, at(9), None));
 }
@@ -284,4 +285,35 @@ async fn the_person_reads_up_to_a_time(store: &Store) {
     let times: [Option<Timestamp>; 2] =
         [store.get(&read).await.read_at, store.get(&queued).await.read_at];
     assert_eq!(times, [Some(at(21)), None]);
+}
+
+async fn what_happens_to_a_message_is_kept(store: &Store) {
+    let conversation = conversation(store).await;
+    let mut message = store.new_incoming(&conversation, "m1", at(3));
+    message.metadata = Some(Json(json!({"isSelf": true})));
+    assert!(store.insert(&message).await);
+    let other = store.new_incoming(&conversation, "m2", at(3));
+    assert!(store.insert(&other).await);
+
+    message.edit_history =
+        Json(vec![Edition { text: message.text, attachments: Vec::new(), edited_at: at(5) }]);
+    message.text = Some("a\0b".into());
+    (message.edited_at, message.edit_count) = (Some(at(5)), 2);
+    let mut tx = store.write().await;
+    message_changes::update_edited(&mut tx, &message).await.unwrap();
+    message.reactions =
+        Json(vec![Reaction { emoji: "👋".into(), from_me: false, reacted_at: at(6) }]);
+    message_changes::update_reactions(&mut tx, &message.id, &message.reactions).await.unwrap();
+    tx.commit().await.unwrap();
+    message.text = Some("a\u{FFFD}b".into());
+    assert_eq!(format!("{:?}", store.get(&message).await), format!("{message:?}"));
+
+    message.deleted_at = Some(at(7));
+    (message.text, message.metadata) = (None, None);
+    message.edit_history = Json(Vec::new());
+    let mut tx = store.write().await;
+    message_changes::update_deleted(&mut tx, &message).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(format!("{:?}", store.get(&message).await), format!("{message:?}"));
+    assert_eq!(format!("{:?}", store.get(&other).await), format!("{other:?}"));
 }

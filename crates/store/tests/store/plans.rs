@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use std::sync::{Mutex, Once};
 
 use posta_store::conversations::{self, Filter, Place};
-use posta_store::{Open, Tx, deliveries, failures, inbound, jobs, messages};
+use posta_store::{Open, Tx, deliveries, failures, inbound, jobs, message_changes, messages};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
@@ -176,7 +176,7 @@ async fn lists_of_messages_use_an_index(store: &Store) {
 async fn unsettled_messages_are_found_by_an_index(store: &Store) {
     let mut tx = store.read().await;
     messages::is_any_sending(&mut tx, &store.id()).await.unwrap();
-    messages::find_unknown(&mut tx, &store.id(), "text").await.unwrap();
+    message_changes::list_unknown(&mut tx, &store.id()).await.unwrap();
     drop(tx);
     for words in ["AND status = 'sending'", "AND status = 'unknown'"] {
         assert_uses(store, words, "messages_unsettled").await;

@@ -12,6 +12,7 @@ use posta_store::events::{self, Event};
 use posta_store::idempotency::{self, Which};
 use posta_store::inbound::{self, Inbound, State};
 use posta_store::keys::{self, Key};
+use posta_store::message_changes;
 use posta_store::messages::{self, Message, Status};
 use posta_store::oauth_apps::{self, OauthApp};
 use posta_store::profiles::{self, Profile};
@@ -126,7 +127,8 @@ async fn what_people_write(store: &Store) {
     let error = nested().unwrap().0;
     let done = messages::update_unsent(&mut tx, &message.id, Status::Unknown, &error).await;
     assert!(done.unwrap());
-    let found = messages::find_unknown(&mut tx, &conversation.id, NUL).await.unwrap().unwrap();
+    let mut found = message_changes::list_unknown(&mut tx, &conversation.id).await.unwrap();
+    let found = found.remove(0);
     assert_eq!((found.text.as_deref(), found.sender_id.as_str()), (Some(KEPT), KEPT));
     assert_eq!(found.attachments[0].url.as_deref(), Some(KEPT));
     assert_eq!(found.attachments[0].payload, json!(KEPT));
@@ -274,7 +276,7 @@ async fn what_endpoints_answer(store: &Store) {
         created_at: at(0),
     };
     let mut tx = store.write().await;
-    events::insert(&mut tx, &event).await.unwrap();
+    events::insert(&mut tx, &event, None).await.unwrap();
     deliveries::insert_attempt(&mut tx, &attempt).await.unwrap();
     let filter = LogFilter { among: std::slice::from_ref(&endpoint.id), ..LogFilter::default() };
     let rows = deliveries::list_log(&mut tx, &owner, &filter, 9, 0).await.unwrap();

@@ -155,16 +155,19 @@ impl Parties {
         }
     }
 
+    /// Reads a notice that a conversation passed from app to app. The app it was passed to hears
+    /// `pass_thread_control`; the one it was taken from, `take_thread_control`.
     fn control(&self, item: &Value) -> Option<What> {
         let kinds = ["pass_thread_control", "take_thread_control", "request_thread_control"];
-        let control = kinds.iter().find_map(|kind| item.get(kind))?;
+        let (kind, control) = kinds.iter().find_map(|kind| Some((*kind, item.get(kind)?)))?;
         let owner = text(control, "new_owner_app_id");
         let previous = text(control, "previous_owner_app_id");
         // A request that names neither has moved nothing.
         (owner.is_some() || previous.is_some()).then_some(())?;
         let thread = self.thread()?;
         let metadata = text(control, "metadata");
-        Some(What::ControlChanged { thread, owner, previous, metadata })
+        let is_ours = kind == "pass_thread_control";
+        Some(What::ControlChanged { thread, owner, previous, is_ours, metadata })
     }
 }
 

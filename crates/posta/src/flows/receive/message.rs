@@ -1,19 +1,20 @@
 //! A message exists: told by a webhook, read from the past, or found missing. Stored once.
 
-use posta_core::event::{self, Direction};
-use posta_core::id::RemoteMessage;
+use posta_core::event::{self, AttachmentKind, Direction};
+use posta_core::id::{EventId, RemoteMessage, RemotePerson, RemoteThread};
+use posta_core::message::{Content, MediaKind};
 use posta_core::time::Timestamp;
 use posta_store::accounts::Account;
 use posta_store::conversations::{self, Conversation};
 use posta_store::messages::{self, Message, Origin};
-use posta_store::{Json, Tx};
+use posta_store::{Json, Tx, message_changes};
 
-use super::{Taken, Told};
+use super::{Taken, Told, control, delete, early, referral};
 use crate::app::App;
 use crate::flows::events::{
     ConversationBlock, InboxAccount, Payload, message_block, started_conversation,
 };
-use crate::flows::metadata::{click, metadata};
+use crate::flows::metadata::metadata;
 use crate::flows::window::{self, Opener, Opening};
 
 /// Stores a message and tells of it, unless the account has one with its remote id. Expects the
@@ -39,23 +40,34 @@ async fn incoming(
     told: &Told<'_>,
     message: &event::Message,
 ) -> posta_store::Result<Taken> {
-    let (mut conversation, is_new) = open_conversation(app, tx, told, message).await?;
-    let stored = Message {
+    if messages::find_remote(tx, &told.account.id, &message.id).await?.is_some() {
+        return Ok(Taken::Known);
+    }
+    let (mut conversation, is_new) =
+        open_conversation(app, tx, told, &message.thread, &message.person).await?;
+    let is_click_told = match &message.referral {
+        Some(click) => {
+            referral::is_told_with_message(app, tx, told, &message.thread, click).await?
+        }
+        None => false,
+    };
+    let mut stored = Message {
         status: messages::Status::Received,
         sender_id: message.person.to_string(),
-        metadata: metadata(message, told.is_standby).map(Json),
+        metadata: metadata(message, told.is_standby, is_click_told).map(Json),
         is_read: told.is_silent(),
         ..new_message(app, told, &conversation, message)
     };
-    if !messages::insert(tx, &stored).await? {
-        return Ok(Taken::Known);
-    }
+    let waiting = insert(app, tx, told, &mut stored).await?;
     if !told.is_silent() {
         conversation.status = conversations::Status::Active;
-        conversation.unread_count += 1;
+        if stored.deleted_at.is_none() {
+            conversation.unread_count += 1;
+        }
+        control::note(&mut conversation, told);
     }
-    if let Some(referral) = &message.referral {
-        conversation.metadata = Some(Json(click(referral, told.at)));
+    if let Some(click) = &message.referral {
+        referral::note_click(&mut conversation, click, told.at);
     }
     if is_new {
         let payload = Payload::ConversationStarted {
@@ -65,11 +77,11 @@ async fn incoming(
         };
         told.announce(app, tx, "conversation.started", &payload).await?;
     }
-    let payload = message_payload(told.account, &conversation, &stored);
-    let id = told.announce(app, tx, "message.received", &payload).await?;
+    let id = tell(app, tx, told, "message.received", &conversation, &stored).await?;
     let opening = Opening { id, kind: Opener::of(message) };
     window::opened(app, told.account, &mut conversation, &opening, told.at);
     note_newest(app, tx, &mut conversation, &stored).await?;
+    waiting.edit(app, tx, told, &stored).await?;
     Ok(Taken::New)
 }
 
@@ -82,28 +94,99 @@ async fn outgoing(
     if messages::find_remote(tx, &told.account.id, &message.id).await?.is_some() {
         return Ok(Taken::Known);
     }
-    let (mut conversation, _) = open_conversation(app, tx, told, message).await?;
+    let (mut conversation, _) =
+        open_conversation(app, tx, told, &message.thread, &message.person).await?;
     if messages::is_any_sending(tx, &conversation.id).await? {
         return Ok(Taken::TooEarly);
     }
-    let text = message.text.as_deref().unwrap_or_default();
-    if let Some(ours) = messages::find_unknown(tx, &conversation.id, text).await? {
+    let unknown = message_changes::list_unknown(tx, &conversation.id).await?;
+    if let Some(ours) = unknown.into_iter().find(|ours| is_echo_of(message, ours)) {
         settle_by_echo(app, tx, told, &mut conversation, ours, &message.id).await?;
         return Ok(Taken::Known);
     }
-    let stored = Message {
+    let mut stored = Message {
         status: messages::Status::Sent,
         sender_id: told.account.id.to_string(),
+        metadata: metadata(message, told.is_standby, false).map(Json),
         is_read: true,
         ..new_message(app, told, &conversation, message)
     };
-    if !messages::insert(tx, &stored).await? {
-        return Ok(Taken::Known);
-    }
+    let waiting = insert(app, tx, told, &mut stored).await?;
     note_newest(app, tx, &mut conversation, &stored).await?;
-    let payload = message_payload(told.account, &conversation, &stored);
-    told.announce(app, tx, "message.sent", &payload).await?;
+    tell(app, tx, told, "message.sent", &conversation, &stored).await?;
+    waiting.edit(app, tx, told, &stored).await?;
     Ok(Taken::New)
+}
+
+/// Stores a message that the account does not have, with whatever came before it. Returns that.
+async fn insert(
+    app: &App,
+    tx: &mut Tx,
+    told: &Told<'_>,
+    stored: &mut Message,
+) -> posta_store::Result<early::Waiting> {
+    let waiting = match &stored.remote_id {
+        Some(id) => early::take(tx, told, id).await?,
+        None => early::Waiting::default(),
+    };
+    waiting.put_reactions(told, stored);
+    stored.deleted_at = waiting.deleted_at();
+    if stored.deleted_at.is_some() {
+        stored.is_read = true;
+        if delete::is_purged(app) {
+            delete::purge(stored);
+        }
+    }
+    if messages::insert(tx, stored).await? {
+        return Ok(waiting);
+    }
+    // Somebody stored it since we looked; then this transaction must look again.
+    Err(posta_store::Error::RowNotFound)
+}
+
+/// Tells of a message. One that was taken back before it came is told of as that only, so that
+/// nobody answers it.
+async fn tell(
+    app: &App,
+    tx: &mut Tx,
+    told: &Told<'_>,
+    kind: &'static str,
+    conversation: &Conversation,
+    stored: &Message,
+) -> posta_store::Result<Option<EventId>> {
+    if let Some(deleted_at) = stored.deleted_at {
+        return delete::tell(app, tx, told, conversation, stored, deleted_at).await;
+    }
+    let payload = message_payload(told.account, conversation, stored);
+    told.announce(app, tx, kind, &payload).await
+}
+
+/// Whether what the platform shows is this message of ours, whose outcome nobody knew.
+fn is_echo_of(echo: &event::Message, ours: &Message) -> bool {
+    let shown = |kind: AttachmentKind| echo.attachments.iter().any(|one| one.kind == kind);
+    // As it came back from the database, where U+0000 does not exist.
+    let text = echo.text.as_ref().map(|text| text.replace('\0', "\u{FFFD}"));
+    match ours.content.as_deref() {
+        Some(Content::Media { items, .. }) => {
+            echo.text.is_none()
+                && items.len() == echo.attachments.len()
+                && items.iter().zip(&echo.attachments).all(|(sent, seen)| {
+                    seen.kind
+                        == match sent.kind {
+                            MediaKind::Image => AttachmentKind::Image,
+                            MediaKind::Video => AttachmentKind::Video,
+                            MediaKind::Audio => AttachmentKind::Audio,
+                            MediaKind::File => AttachmentKind::File,
+                        }
+                })
+        }
+        // How the platform shows cards and buttons is not written down; that it is a template is.
+        Some(Content::Buttons { .. } | Content::Cards { .. }) => shown(AttachmentKind::Template),
+        Some(Content::Share { .. }) => shown(AttachmentKind::Share),
+        Some(Content::Sticker { .. }) => shown(AttachmentKind::Sticker),
+        Some(Content::Text { text: sent, .. }) => text.as_ref() == Some(sent),
+        None => text.is_some() && text == ours.text,
+    }
 }
 
 async fn settle_by_echo(
@@ -127,20 +210,21 @@ async fn settle_by_echo(
     Ok(())
 }
 
-/// Gets the conversation that a message stands in, and whether it is new.
-async fn open_conversation(
+/// Gets the conversation with a person, and whether it is new.
+pub(super) async fn open_conversation(
     app: &App,
     tx: &mut Tx,
     told: &Told<'_>,
-    message: &event::Message,
+    thread: &RemoteThread,
+    person: &RemotePerson,
 ) -> posta_store::Result<(Conversation, bool)> {
     let now = app.clock.now();
     let new = Conversation {
         id: app.ids.next(),
         workspace_id: told.account.workspace_id.clone(),
         account_id: told.account.id.clone(),
-        remote_id: message.thread.clone(),
-        participant_id: message.person.clone(),
+        remote_id: thread.clone(),
+        participant_id: person.clone(),
         participant_name: None,
         participant_username: None,
         participant_picture: None,

@@ -1,7 +1,16 @@
 //! A raw webhook becomes messages and events. Doing it twice changes nothing.
 
+mod comment;
+mod control;
+mod delete;
+mod early;
+mod edit;
+mod fetch;
 mod message;
+mod reaction;
 mod read;
+mod referral;
+mod seek;
 
 use std::time::Duration;
 
@@ -9,11 +18,15 @@ use posta_core::event::{Event, What};
 use posta_core::id::EventId;
 use posta_core::time::Timestamp;
 use posta_store::accounts::{self, Account};
+use posta_store::events::Cause;
 use posta_store::inbound::{self, Inbound, State};
 use posta_store::messages::Origin;
 use posta_store::{Tx, workspaces};
 
+pub use self::control::Control;
+pub use self::fetch::fetch;
 pub use self::message::{message, message_payload, note_newest};
+pub use self::seek::{Raw, raw};
 use super::announce;
 use super::events::Payload;
 use crate::app::App;
@@ -29,6 +42,8 @@ pub struct Told<'a> {
     pub origin: Origin,
     /// Whether another app holds the conversation and we only listen.
     pub is_standby: bool,
+    /// The raw webhook that told us.
+    pub cause: Option<&'a Cause>,
 }
 
 impl Told<'_> {
@@ -42,7 +57,7 @@ impl Told<'_> {
         Self { origin: Origin::Webhook, ..self }
     }
 
-    /// Announces what came of it, unless it is from before.
+    /// Announces what came of it, unless it is from before. Returns the event's id.
     async fn announce(
         &self,
         app: &App,
@@ -53,7 +68,7 @@ impl Told<'_> {
         if self.is_silent() {
             return Ok(None);
         }
-        announce::announce(app, tx, self.account, kind, payload).await.map(Some)
+        announce::announce_caused(app, tx, self.account, self.cause, kind, payload).await.map(Some)
     }
 }
 
@@ -76,36 +91,87 @@ const EARLY: &str = "an echo waits for the answer of its send";
 /// How long an echo waits that came before the answer of its send.
 const ECHO_WAIT: Duration = Duration::from_millis(200);
 
-/// Works off one raw webhook within the transaction.
+/// Works off one raw webhook within the transaction. Returns how many events it had.
 ///
 /// # Errors
 /// When the database failed; then nothing has happened and the webhook stays pending.
-pub async fn receive(app: &App, tx: &mut Tx, row: &Inbound) -> posta_store::Result<()> {
-    let parsed = posta_platforms::get(&row.platform)
-        .and_then(|platform| platform.inbound())
-        .ok_or_else(|| "this version does not know the platform".to_owned())
-        .and_then(|inbound| inbound.parse(&row.body).map_err(|unparsed| unparsed.to_string()));
-    let events = match parsed {
+pub async fn receive(app: &App, tx: &mut Tx, row: &Inbound) -> posta_store::Result<usize> {
+    let events = match parse(row) {
         Ok(events) => events,
         Err(problem) => {
-            tracing::warn!(platform = row.platform, inbound.id = %row.id, "webhook not understood");
-            return inbound::update_state(tx, &row.id, State::Unparsed, Some(&problem)).await;
+            not_understood(tx, row, &problem).await?;
+            return Ok(0);
         }
     };
-    let (mut is_early, mut is_routed, mut is_lost) = (false, false, false);
-    for event in &events {
-        match take(app, tx, row, event).await? {
-            Taken::New | Taken::Known => is_routed = true,
-            Taken::NoAccount => is_lost = true,
-            Taken::TooEarly => is_early = true,
+    let mut all = Vec::with_capacity(events.len());
+    for (position, event) in (0..).zip(&events) {
+        all.push(take(app, tx, row, position, event).await?);
+    }
+    settle(app, tx, row, &all).await?;
+    Ok(events.len())
+}
+
+/// Works off one raw webhook event by event, so that one that cannot be taken in does not cost the
+/// others. Returns the problem of the first such event; the webhook then stays pending.
+///
+/// # Errors
+/// When the database failed altogether.
+pub async fn receive_apart(app: &App, row: &Inbound) -> posta_store::Result<Option<String>> {
+    let events = match parse(row) {
+        Ok(events) => events,
+        Err(problem) => {
+            let mut tx = app.db.write().await?;
+            not_understood(&mut tx, row, &problem).await?;
+            tx.commit().await?;
+            return Ok(None);
+        }
+    };
+    let (mut all, mut problem) = (Vec::with_capacity(events.len()), None);
+    for (position, event) in (0..).zip(&events) {
+        let mut tx = app.db.write().await?;
+        match take(app, &mut tx, row, position, event).await {
+            Ok(taken) => {
+                tx.commit().await?;
+                all.push(taken);
+            }
+            Err(error) => {
+                tracing::error!(
+                    inbound.id = %row.id, position, event = event.what.name(), %error,
+                    "an event cannot be taken in; the others of its webhook are"
+                );
+                problem = problem.or(Some(format!("event {position}: {error}")));
+            }
         }
     }
-    if is_early {
+    if problem.is_none() {
+        let mut tx = app.db.write().await?;
+        settle(app, &mut tx, row, &all).await?;
+        tx.commit().await?;
+    }
+    Ok(problem)
+}
+
+fn parse(row: &Inbound) -> Result<Vec<Event>, String> {
+    let platform = posta_platforms::get(&row.platform);
+    let inbound = platform.and_then(|platform| platform.inbound());
+    let inbound = inbound.ok_or_else(|| "this version does not know the platform".to_owned())?;
+    inbound.parse(&row.body).map_err(|unparsed| unparsed.to_string())
+}
+
+async fn not_understood(tx: &mut Tx, row: &Inbound, problem: &str) -> posta_store::Result<()> {
+    tracing::warn!(platform = row.platform, inbound.id = %row.id, "webhook not understood");
+    inbound::update_state(tx, &row.id, State::Unparsed, Some(problem)).await
+}
+
+/// Notes what became of a webhook whose events were taken.
+async fn settle(app: &App, tx: &mut Tx, row: &Inbound, all: &[Taken]) -> posta_store::Result<()> {
+    if all.contains(&Taken::TooEarly) {
         // The rest of the batch is taken in; meeting it again is harmless.
         return inbound::update_due(tx, &row.id, app.clock.now().plus(ECHO_WAIT), Some(EARLY))
             .await;
     }
-    let state = if is_lost && !is_routed { State::Unrouted } else { State::Done };
+    let is_lost = !all.is_empty() && all.iter().all(|one| *one == Taken::NoAccount);
+    let state = if is_lost { State::Unrouted } else { State::Done };
     inbound::update_state(tx, &row.id, state, None).await
 }
 
@@ -127,12 +193,19 @@ pub async fn hurry_echoes(app: &App) -> posta_store::Result<()> {
     Ok(())
 }
 
-async fn take(app: &App, tx: &mut Tx, row: &Inbound, event: &Event) -> posta_store::Result<Taken> {
+async fn take(
+    app: &App,
+    tx: &mut Tx,
+    row: &Inbound,
+    position: i64,
+    event: &Event,
+) -> posta_store::Result<Taken> {
     if event.what == What::TestSend {
         tracing::info!(platform = row.platform, "the platform's dashboard sent a test");
         return Ok(Taken::Known);
     }
     let accounts = accounts::list_by_remote(tx, &row.platform, &event.account).await?;
+    let cause = Cause { inbound_id: row.id.clone(), position };
     let mut taken = Taken::NoAccount;
     // An account hears only what was signed by the app it is connected through; otherwise one
     // customer's app secret could forge another's messages.
@@ -142,9 +215,10 @@ async fn take(app: &App, tx: &mut Tx, row: &Inbound, event: &Event) -> posta_sto
             at: event.at.unwrap_or(row.received_at),
             origin: Origin::Webhook,
             is_standby: event.standby,
+            cause: Some(&cause),
         };
         workspaces::lock(tx, &account.workspace_id).await?;
-        let of_this = apply(app, tx, &told, &event.what).await?;
+        let of_this = apply(app, tx, &told, event).await?;
         if of_this == Taken::TooEarly || taken != Taken::TooEarly {
             taken = of_this;
         }
@@ -158,19 +232,33 @@ async fn take(app: &App, tx: &mut Tx, row: &Inbound, event: &Event) -> posta_sto
     Ok(taken)
 }
 
-async fn apply(app: &App, tx: &mut Tx, told: &Told<'_>, what: &What) -> posta_store::Result<Taken> {
-    match what {
+async fn apply(
+    app: &App,
+    tx: &mut Tx,
+    told: &Told<'_>,
+    event: &Event,
+) -> posta_store::Result<Taken> {
+    match &event.what {
         What::Message(one) => message(app, tx, told, one).await,
+        What::MessageAnnounced(id) => fetch::ask(app, tx, told, id).await,
+        What::MessageEdited(edit) => edit::edited(app, tx, told, edit).await,
+        What::MessageDeleted(gone) => delete::deleted(app, tx, told, gone).await,
         What::MessageRead(read) => read::person_read(app, tx, told, read).await,
-        // Their raw form is kept, so that a version that knows what to do with them can.
-        What::MessageAnnounced(_)
-        | What::MessageEdited(_)
-        | What::MessageDeleted(_)
-        | What::Reaction(_)
-        | What::Referral { .. }
-        | What::ControlChanged { .. }
-        | What::Comment(_)
-        | What::TestSend
-        | What::Unknown => Ok(Taken::Known),
+        What::Reaction(reaction) => reaction::reacted(app, tx, told, reaction).await,
+        What::Referral { thread, referral } => {
+            referral::referred(app, tx, told, thread, referral).await
+        }
+        What::ControlChanged { thread, owner, previous, is_ours, metadata } => {
+            let change = control::Change {
+                owner: owner.as_deref(),
+                previous: previous.as_deref(),
+                is_ours: *is_ours && !told.is_standby,
+                metadata: metadata.as_deref(),
+            };
+            control::changed(app, tx, told, thread, &change).await
+        }
+        What::Comment(one) => comment::commented(app, tx, told, one, &event.raw).await,
+        // Its raw form is kept, so that a version that knows it can read it.
+        What::TestSend | What::Unknown => Ok(Taken::Known),
     }
 }

@@ -106,6 +106,7 @@ pub(crate) struct Stage {
     pub(crate) account: String,
     http: reqwest::Client,
     secrets: Vec<String>,
+    settings: Vec<(&'static str, &'static str)>,
     logs_since: usize,
     server: TaskTracker,
     scenery: TaskTracker,
@@ -197,6 +198,7 @@ impl Stage {
             profile,
             account: String::new(),
             http: plain_client(),
+            settings: Vec::new(),
             logs_since,
             secrets: vec![key, CLIENT_SECRET.to_owned(), VERIFY_TOKEN.to_owned()],
             server,
@@ -227,7 +229,13 @@ impl Stage {
             "message.received",
             "message.sent",
             "message.read",
+            "message.edited",
+            "message.deleted",
+            "reaction.received",
+            "referral.received",
+            "comment.received",
             "conversation.started",
+            "conversation.control_changed",
             "account.connected",
             "account.disconnected",
         ])
@@ -415,11 +423,21 @@ impl Stage {
         self.server.wait().await;
     }
 
+    /// Starts the server again with another setting.
+    pub(crate) async fn restart_with(&mut self, key: &'static str, value: &'static str) {
+        self.settings.push((key, value));
+        self.crash().await;
+        self.restart().await;
+    }
+
     /// Starts the server again on the same data and address.
     pub(crate) async fn restart(&mut self) {
         let address = self.posta.socket_addrs(|| None).unwrap()[0];
         let listener = TcpListener::bind(address).await.unwrap();
-        let layers = layers(&self.place.url(), &self.posta, &self.sandbox_url, &self.proxy.url);
+        let mut layers = layers(&self.place.url(), &self.posta, &self.sandbox_url, &self.proxy.url);
+        for (key, value) in &self.settings {
+            layers.set(key, *value).unwrap();
+        }
         self.app = open(&layers, &self.clock).await;
         self.server = serve(&self.app, listener);
     }

@@ -1,18 +1,24 @@
 //! What our webhooks say: the envelope and the blocks of every event Posta announces.
 
-use posta_core::event::{Attachment, AttachmentKind, Direction};
-use posta_core::id::{
-    AccountId, ConversationId, EventId, MessageId, ProfileId, RemoteMessage, RemotePerson,
-    RemoteThread,
-};
+mod comment;
+mod happening;
+mod message;
+
+use posta_core::id::{AccountId, ConversationId, EventId, ProfileId, RemotePerson, RemoteThread};
 use posta_core::time::Timestamp;
 use posta_store::accounts::Account;
 use posta_store::conversations::{Conversation, Status};
-use posta_store::messages::Message;
 use posta_store::profiles::Profile;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
+
+pub use self::comment::{CommentAccount, CommentAuthor, CommentBlock, PostBlock};
+pub use self::happening::{ControlBlock, Owner, ReactionBlock, ReferralBlock};
+pub use self::message::{
+    AttachmentBlock, EditionBlock, MessageBlock, PersonProfile, SenderBlock, editions,
+    message_block, person_block, person_profile,
+};
 
 /// An event as it is signed and delivered. Its blocks stand beside `id`, not in a wrapper.
 #[derive(Debug, Serialize, ToSchema)]
@@ -51,6 +57,34 @@ pub enum Payload {
         #[serde(skip_serializing_if = "Option::is_none")]
         source: Option<&'static str>,
     },
+    /// `message.edited`.
+    #[serde(rename_all = "camelCase")]
+    MessageEdited {
+        /// The message as it is now.
+        message: Box<MessageBlock>,
+        /// What it said before, oldest first.
+        edit_history: Vec<EditionBlock>,
+        /// How often it was changed.
+        edit_count: i64,
+        /// When it was last changed.
+        edited_at: Timestamp,
+        /// The conversation it stands in.
+        conversation: ConversationBlock,
+        /// The account it was written on.
+        account: InboxAccount,
+    },
+    /// `message.deleted`.
+    #[serde(rename_all = "camelCase")]
+    MessageDeleted {
+        /// The message, with its text unless `media.policy` says otherwise.
+        message: Box<MessageBlock>,
+        /// When it was taken back.
+        deleted_at: Timestamp,
+        /// The conversation it stands in.
+        conversation: ConversationBlock,
+        /// The account it was written on.
+        account: InboxAccount,
+    },
     /// `message.read`.
     #[serde(rename_all = "camelCase")]
     MessageStatus {
@@ -65,6 +99,47 @@ pub enum Payload {
         conversation: ConversationBlock,
         /// The account it was written on.
         account: InboxAccount,
+    },
+    /// `reaction.received`.
+    Reaction {
+        /// The reaction.
+        reaction: ReactionBlock,
+        /// The conversation it is in.
+        conversation: ConversationBlock,
+        /// The account it is on.
+        account: InboxAccount,
+    },
+    /// `referral.received`.
+    Referral {
+        /// Where the person came from.
+        referral: ReferralBlock,
+        /// The person.
+        sender: SenderBlock,
+        /// The conversation they came to.
+        conversation: ConversationBlock,
+        /// The account it is on.
+        account: InboxAccount,
+    },
+    /// `conversation.control_changed`.
+    #[serde(rename_all = "camelCase")]
+    ControlChanged {
+        /// The conversation.
+        conversation: ConversationBlock,
+        /// The account it is on.
+        account: InboxAccount,
+        /// Who holds it now.
+        control: ControlBlock,
+        /// Since when.
+        changed_at: Timestamp,
+    },
+    /// `comment.received`.
+    Comment {
+        /// The comment.
+        comment: Box<CommentBlock>,
+        /// The post it stands under.
+        post: PostBlock,
+        /// The account whose post it is, or that it mentions.
+        account: CommentAccount,
     },
     /// `conversation.started`.
     #[serde(rename_all = "camelCase")]
@@ -108,89 +183,6 @@ pub struct ProfileBlock {
     pub id: ProfileId,
     /// The customer's own id of it.
     pub external_id: Option<String>,
-}
-
-/// A message in an event.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct MessageBlock {
-    /// Our id of it.
-    pub id: MessageId,
-    /// Our id of its conversation.
-    pub conversation_id: ConversationId,
-    /// Its platform.
-    pub platform: String,
-    /// The platform's id of it.
-    pub platform_message_id: Option<RemoteMessage>,
-    /// Which way it went.
-    pub direction: Direction,
-    /// Its text.
-    pub text: Option<String>,
-    /// Its attachments.
-    pub attachments: Vec<AttachmentBlock>,
-    /// Who wrote it.
-    pub sender: SenderBlock,
-    /// When it was written.
-    pub sent_at: Timestamp,
-    /// Whether it has been read on our side.
-    pub is_read: bool,
-    /// What made us send it.
-    pub sent_via: Option<String>,
-    /// Always null: there are no automations yet.
-    pub automation_id: Option<String>,
-    /// Always null: there are no workflows yet.
-    pub workflow_id: Option<String>,
-    /// Always null: there are no workflows yet.
-    pub execution_id: Option<String>,
-    /// Always null: there are no broadcasts yet.
-    pub broadcast_id: Option<String>,
-    /// Always null: there are no sequences yet.
-    pub sequence_id: Option<String>,
-}
-
-/// An attachment in an event.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct AttachmentBlock {
-    /// What it is.
-    #[serde(rename = "type")]
-    pub kind: AttachmentKind,
-    /// The platform's own word, when it says more.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub original_type: Option<String>,
-    /// Where it can be fetched, usually for a limited time; empty when the platform gives no URL.
-    pub url: String,
-    /// What else the platform says of it.
-    #[serde(skip_serializing_if = "Value::is_null")]
-    #[schema(value_type = Option<Object>)]
-    pub payload: Value,
-}
-
-impl From<Attachment> for AttachmentBlock {
-    fn from(attachment: Attachment) -> Self {
-        Self {
-            kind: attachment.kind,
-            original_type: attachment.original,
-            url: attachment.url.unwrap_or_default(),
-            payload: attachment.payload,
-        }
-    }
-}
-
-/// Who wrote a message.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct SenderBlock {
-    /// The platform's id of the person, or our id of the account.
-    pub id: String,
-    /// Their name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// Their handle.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub username: Option<String>,
-    /// Their picture.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub picture: Option<String>,
 }
 
 /// A conversation in an event.
@@ -327,47 +319,6 @@ impl From<&Conversation> for ConversationBlock {
             status: conversation.status,
         }
     }
-}
-
-/// Shows a message in an event.
-#[must_use]
-pub fn message_block(
-    account: &Account,
-    conversation: &Conversation,
-    message: &Message,
-) -> Box<MessageBlock> {
-    let sender = match message.direction {
-        Direction::Incoming => SenderBlock {
-            id: message.sender_id.clone(),
-            name: conversation.participant_name.clone(),
-            username: conversation.participant_username.clone(),
-            picture: conversation.participant_picture.clone(),
-        },
-        Direction::Outgoing => SenderBlock {
-            id: account.id.to_string(),
-            name: account.display_name.clone(),
-            username: Some(account.username.clone()),
-            picture: account.picture.clone(),
-        },
-    };
-    Box::new(MessageBlock {
-        id: message.id.clone(),
-        conversation_id: message.conversation_id.clone(),
-        platform: account.platform.clone(),
-        platform_message_id: message.remote_id.clone(),
-        direction: message.direction,
-        text: message.text.clone(),
-        attachments: message.attachments.0.iter().cloned().map(Into::into).collect(),
-        sender,
-        sent_at: message.sent_at,
-        is_read: message.is_read,
-        sent_via: message.sent_via.clone(),
-        automation_id: None,
-        workflow_id: None,
-        execution_id: None,
-        broadcast_id: None,
-        sequence_id: None,
-    })
 }
 
 /// What to call the person: clients of the unified API rely on there being a name.

@@ -1,0 +1,121 @@
+//! What comes before the message it speaks of: kept, and caught up with when the message is there.
+
+use posta_core::event::{Edit, Reaction};
+use posta_core::id::RemoteMessage;
+use posta_store::early::{self, Early};
+use posta_store::events::Cause;
+use posta_store::messages::Message;
+use posta_store::{Json, Tx};
+use serde::{Deserialize, Serialize};
+
+use super::{Told, edit, reaction};
+use crate::app::App;
+
+/// What can come before its message.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Happened {
+    Edited(Edit),
+    Deleted,
+    Reacted(Reaction),
+}
+
+impl Happened {
+    /// Tells it from other things that happen to the same message. A later reaction of the same
+    /// person takes the place of an earlier one.
+    fn key(&self) -> String {
+        match self {
+            Self::Edited(edit) => format!("edited:{}", edit.count),
+            Self::Deleted => "deleted".to_owned(),
+            Self::Reacted(reaction) => format!("reacted:{}", reaction.person),
+        }
+    }
+}
+
+/// Keeps it until the message comes; `false` when it is kept already.
+pub(super) async fn keep(
+    app: &App,
+    tx: &mut Tx,
+    told: &Told<'_>,
+    message: &RemoteMessage,
+    happened: &Happened,
+) -> posta_store::Result<bool> {
+    let what = serde_json::to_value(happened).expect("it has only text for keys");
+    let row = Early {
+        account_id: told.account.id.clone(),
+        message_id: message.clone(),
+        key: happened.key(),
+        what: Json(what),
+        happened_at: told.at,
+        inbound_id: told.cause.map(|cause| cause.inbound_id.clone()),
+        inbound_position: told.cause.map(|cause| cause.position),
+        created_at: app.clock.now(),
+    };
+    early::insert(tx, &row).await
+}
+
+/// What was waiting for a message that is about to be stored.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    rows: Vec<(Early, Happened)>,
+}
+
+/// Takes out what waits for a message.
+pub(super) async fn take(
+    tx: &mut Tx,
+    told: &Told<'_>,
+    message: &RemoteMessage,
+) -> posta_store::Result<Waiting> {
+    let rows = early::take(tx, &told.account.id, message).await?;
+    let read = |row: Early| {
+        let happened = Happened::deserialize(&row.what.0);
+        // Only a later version can have kept something that this one cannot read.
+        happened.ok().map(|happened| (row, happened))
+    };
+    Ok(Waiting { rows: rows.into_iter().filter_map(read).collect() })
+}
+
+impl Waiting {
+    /// When the message was taken back before it came, if it was.
+    pub(super) fn deleted_at(&self) -> Option<posta_core::time::Timestamp> {
+        let deleted = |(row, what): &(Early, Happened)| {
+            matches!(what, Happened::Deleted).then_some(row.happened_at)
+        };
+        self.rows.iter().find_map(deleted)
+    }
+
+    /// Puts the reactions on a message that is about to be stored. They were announced already.
+    pub(super) fn put_reactions(&self, told: &Told<'_>, message: &mut Message) {
+        for (row, what) in &self.rows {
+            if let Happened::Reacted(reacted) = what {
+                let told = Told { at: row.happened_at, ..*told };
+                reaction::put(&told, &mut message.reactions.0, reacted);
+            }
+        }
+    }
+
+    /// Applies the edits to a message that has just been stored, in the order of their numbers.
+    pub(super) async fn edit(
+        self,
+        app: &App,
+        tx: &mut Tx,
+        told: &Told<'_>,
+        message: &Message,
+    ) -> posta_store::Result<()> {
+        let mut edits: Vec<_> = self.rows.into_iter().collect();
+        edits.retain(|(_, what)| matches!(what, Happened::Edited(_)));
+        edits.sort_by_key(|(_, what)| match what {
+            Happened::Edited(edit) => edit.count,
+            Happened::Deleted | Happened::Reacted(_) => 0,
+        });
+        let mut message = message.clone();
+        for (row, what) in edits {
+            let Happened::Edited(edit) = what else { continue };
+            let cause = row.inbound_id.zip(row.inbound_position);
+            let cause = cause.map(|(inbound_id, position)| Cause { inbound_id, position });
+            let told = Told { at: row.happened_at, cause: cause.as_ref(), ..*told };
+            edit::apply(app, tx, &told, &mut message, &edit).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,70 @@
+//! What happens to messages after they were written: edits, deletions, reactions.
+
+use posta_core::id::{ConversationId, MessageId};
+
+use crate::messages::{Message, Reaction, columns};
+use crate::sql::sql;
+use crate::text::{json, text};
+use crate::{Result, Tx};
+
+/// Writes what an edit changes: the text, when and how often it was changed, and what it was.
+pub async fn update_edited(tx: &mut Tx, message: &Message) -> Result<()> {
+    sql!(tx, |c| sqlx::query(
+        "UPDATE messages SET text = $2, edited_at = $3, edit_count = $4, edit_history = $5
+         WHERE id = $1"
+    )
+    .bind(&message.id)
+    .bind(message.text.as_deref().map(text))
+    .bind(message.edited_at)
+    .bind(message.edit_count)
+    .bind(json(&message.edit_history)?)
+    .execute(c)
+    .await?
+    .rows_affected());
+    Ok(())
+}
+
+/// Writes what taking a message back changes: when, and whatever of its content is left.
+pub async fn update_deleted(tx: &mut Tx, message: &Message) -> Result<()> {
+    sql!(tx, |c| sqlx::query(
+        "UPDATE messages SET deleted_at = $2, text = $3, attachments = $4, metadata = $5,
+             edit_history = $6
+         WHERE id = $1"
+    )
+    .bind(&message.id)
+    .bind(message.deleted_at)
+    .bind(message.text.as_deref().map(text))
+    .bind(json(&message.attachments)?)
+    .bind(message.metadata.as_ref().map(json).transpose()?)
+    .bind(json(&message.edit_history)?)
+    .execute(c)
+    .await?
+    .rows_affected());
+    Ok(())
+}
+
+/// Writes the reactions on a message.
+pub async fn update_reactions(tx: &mut Tx, id: &MessageId, reactions: &[Reaction]) -> Result<()> {
+    sql!(tx, |c| sqlx::query("UPDATE messages SET reactions = $2 WHERE id = $1")
+        .bind(id)
+        .bind(json(&reactions)?)
+        .execute(c)
+        .await?
+        .rows_affected());
+    Ok(())
+}
+
+/// Lists the messages of unknown outcome in a conversation, oldest first, to find which of them an
+/// echo is of. The condition is that of the partial index, because SQLite uses it only then.
+pub async fn list_unknown(tx: &mut Tx, conversation: &ConversationId) -> Result<Vec<Message>> {
+    sql!(tx, |c| sqlx::query_as(concat!(
+        "SELECT ",
+        columns!(),
+        " FROM messages WHERE conversation_id = $1 AND status = 'unknown'
+             AND status IN ('queued', 'sending', 'unknown')
+         ORDER BY id"
+    ))
+    .bind(conversation)
+    .fetch_all(c)
+    .await)
+}
