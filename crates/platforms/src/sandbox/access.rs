@@ -24,6 +24,10 @@ pub struct App {
     pub(crate) standard_access: BTreeSet<String>,
     /// Whether its calls have to prove that its server makes them.
     pub(crate) proof_required: bool,
+    /// Where it wants to be told that an owner has removed it.
+    pub(crate) deauthorize_url: Option<Url>,
+    /// Where it wants to be told that an owner wants everything deleted.
+    pub(crate) data_deletion_url: Option<Url>,
     /// What signs its webhooks, when that is not `client_secret`.
     pub(crate) webhook_secret: Option<String>,
 }

@@ -1,6 +1,7 @@
 //! Webhooks out: what apps are told, what goes wrong with it, and the tries to hand it over.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -10,11 +11,14 @@ use tokio_util::sync::CancellationToken;
 use super::Sandbox;
 use super::faults::Told;
 use super::faults::kind::Kind;
-use super::outbox::{Attempt, Delivery, Parcel};
+use super::outbox::{Attempt, Delivery, Parcel, Regime};
 use super::world::{App, Webhook};
 
 /// How long a receiver may take. Instagram says nothing; Messenger's page says 5 seconds.
 const ACKNOWLEDGE: Duration = Duration::from_secs(5);
+
+/// The figure that many third parties give.
+const ACKNOWLEDGE_SLOWLY: Duration = Duration::from_secs(20);
 
 /// How long a webhook that is to come behind the next one waits for it.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -98,10 +102,13 @@ impl Sandbox {
             }
         }
         let now = self.clock().now();
+        let accounts = BTreeSet::from([notice.account.clone()]);
         let packed = face.pack(&signer, &[vec![notice]], now);
         for _ in 0..copies {
             let (url, packed) = (webhook.callback_url.clone(), packed.clone());
-            self.outbox().push(platform, app, Parcel { url, packed, delay, is_behind }, now);
+            let accounts = accounts.clone();
+            let parcel = Parcel { url, packed, accounts, delay, is_behind };
+            self.outbox().push(platform, app, parcel, now);
         }
     }
 
@@ -140,8 +147,10 @@ impl Sandbox {
         };
         let now = self.clock().now();
         let packed = face.pack(app, entries, now);
-        let (url, delay) = (webhook.callback_url.clone(), Duration::ZERO);
-        self.outbox().push(platform, app, Parcel { url, packed, delay, is_behind: false }, now);
+        let accounts = entries.iter().flatten().map(|notice| notice.account.clone()).collect();
+        let (url, delay, is_behind) = (webhook.callback_url.clone(), Duration::ZERO, false);
+        let parcel = Parcel { url, packed, accounts, delay, is_behind };
+        self.outbox().push(platform, app, parcel, now);
     }
 
     async fn attempt_all(&self, lane: Vec<Delivery>) {
@@ -152,17 +161,36 @@ impl Sandbox {
 
     async fn attempt(&self, delivery: &Delivery) {
         let at = self.clock().now();
+        let (patience, regime) = self.manners(&delivery.platform);
         let mut request = self
             .http()
             .post(delivery.url.clone())
-            .timeout(ACKNOWLEDGE)
+            .timeout(patience)
             .header("content-type", "application/json");
         for (name, value) in &delivery.headers {
             request = request.header(*name, value);
         }
         let reply = self.http().send_bounded(request.body(delivery.body.clone()), 4096).await;
         let answer = reply.ok().map(|reply| reply.status.as_u16());
-        self.outbox().record(delivery.id, Attempt { at, answer });
+        let is_dropped = self.outbox().record(delivery.id, Attempt { at, answer }, regime);
+        if is_dropped && regime == Regime::Strict {
+            let mut world = self.world();
+            let grants = world.network(&delivery.platform).grants.iter_mut();
+            let meant = grants.filter(|grant| {
+                grant.client_id == delivery.client_id && delivery.accounts.contains(&grant.account)
+            });
+            meant.for_each(|grant| grant.subscribed_fields.clear());
+        }
+    }
+
+    /// Returns how long a receiver may take, and what becomes of what it does not take.
+    fn manners(&self, platform: &str) -> (Duration, Regime) {
+        let mut world = self.world();
+        let network = world.network(platform);
+        let is_slow = network.option("acknowledge_timeout") == Some("20s");
+        let is_strict = network.option("webhook_retries") == Some("messenger");
+        let patience = if is_slow { ACKNOWLEDGE_SLOWLY } else { ACKNOWLEDGE };
+        (patience, if is_strict { Regime::Strict } else { Regime::Patient })
     }
 }
 

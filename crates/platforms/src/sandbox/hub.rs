@@ -3,7 +3,10 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
+use posta_core::time::Timestamp;
 use sha1::Sha1;
 use sha2::Sha256;
 
@@ -53,6 +56,17 @@ pub(crate) fn hmac_hex(secret: &str, text: &str) -> String {
     hex::encode(hmac.finalize().into_bytes())
 }
 
+/// Writes what callbacks about departures get: a signature, a dot, and what is signed.
+pub(crate) fn signed_request(secret: &str, user_id: &str, now: Timestamp) -> String {
+    let issued_at = now.as_seconds();
+    let payload =
+        format!(r#"{{"algorithm":"HMAC-SHA256","issued_at":{issued_at},"user_id":"{user_id}"}}"#);
+    let payload = URL_SAFE_NO_PAD.encode(payload);
+    let mut hmac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("any length will do");
+    hmac.update(payload.as_bytes());
+    format!("{}.{payload}", URL_SAFE_NO_PAD.encode(hmac.finalize().into_bytes()))
+}
+
 /// Signs a body with the app's secret, in both headers that still arrive.
 pub(crate) fn signatures(secret: &str, body: &[u8]) -> Vec<(&'static str, String)> {
     let mut sha1 = Hmac::<Sha1>::new_from_slice(secret.as_bytes()).expect("any length will do");
@@ -68,6 +82,19 @@ pub(crate) fn signatures(secret: &str, body: &[u8]) -> Vec<(&'static str, String
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_departure_is_signed_like_the_held_one() {
+        let now = Timestamp::from_millis(1_767_182_400_000);
+        let secret = "posta-fixture-instagram-app-secret";
+        assert_eq!(
+            signed_request(secret, "27999000000000001", now),
+            "fP8UWWv5yr-W-XTL-edPvSxyvQIjD-HzhaclWcP-_Po.eyJhbGdvcml0aG0iOiJITUFDLVNIQTI1NiIsImlz\
+             c3VlZF9hdCI6MTc2NzE4MjQwMCwidXNlcl9pZCI6IjI3OTk5MDAwMDAwMDAwMDAxIn0"
+        );
+        let proof = hmac_hex(secret, "IGAAfixturetoken0001");
+        assert_eq!(proof, "fec9bfbc22ebe3546168e9539c20ffbde177e9339e9d1fe5ec93c8b5095fdeb0");
+    }
 
     #[test]
     fn the_recorded_body_is_reproduced_and_signed() {

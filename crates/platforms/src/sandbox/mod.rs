@@ -92,6 +92,10 @@ pub trait Face: Sync {
     /// Makes an id for a new post or comment.
     fn post_id(&self, chance: &Chance) -> String;
 
+    /// Writes the form that tells an app's callback which account's owner has left, by the id that
+    /// the account has towards the app.
+    fn departure(&self, app: &App, scoped_id: &str, now: Timestamp) -> Vec<(&'static str, String)>;
+
     /// Writes one webhook of these entries, oldest first.
     fn pack(&self, app: &App, entries: &[Vec<Notice>], now: Timestamp) -> Packed;
 

@@ -25,6 +25,20 @@ const RARELY: Duration = Duration::from_hours(1);
 /// How long after the first try a webhook is given up.
 const GIVE_UP: Duration = Duration::from_hours(36);
 
+/// The same in the stricter regime, which alerts the developer and unsubscribes the app.
+const STRICT_PAUSE: Duration = Duration::from_mins(15);
+const STRICT_ALERT: Duration = Duration::from_mins(15);
+const STRICT_GIVE_UP: Duration = Duration::from_hours(1);
+
+/// What becomes of webhooks that are not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Regime {
+    /// They are tried for 36 hours and then dropped.
+    Patient,
+    /// After an hour the app is no longer subscribed to the account.
+    Strict,
+}
+
 /// How many finished deliveries can be looked at.
 const KEPT: usize = 1000;
 
@@ -38,8 +52,12 @@ pub(crate) struct Delivery {
     pub(crate) headers: BTreeMap<&'static str, String>,
     #[serde(serialize_with = "as_text")]
     pub(crate) body: Vec<u8>,
+    /// The accounts that it tells of.
+    pub(crate) accounts: BTreeSet<String>,
     pub(crate) created_at: Timestamp,
     pub(crate) status: Status,
+    /// Whether the developer was alerted.
+    pub(crate) alerted: bool,
     /// When it is tried next, while it is waiting.
     pub(crate) next_attempt_at: Option<Timestamp>,
     /// Whether it waits for the next one of its app, to come behind it.
@@ -74,6 +92,7 @@ pub(crate) struct Attempt {
 pub(super) struct Parcel {
     pub(super) url: Url,
     pub(super) packed: Packed,
+    pub(super) accounts: BTreeSet<String>,
     pub(super) delay: Duration,
     /// Whether it is to come behind the next one of its app.
     pub(super) is_behind: bool,
@@ -184,8 +203,10 @@ impl Outbox {
             url: parcel.url,
             headers: parcel.packed.headers.into_iter().collect(),
             body: parcel.packed.body,
+            accounts: parcel.accounts,
             created_at: now,
             status: Status::Waiting,
+            alerted: false,
             next_attempt_at: Some(now.plus(parcel.delay)),
             is_behind: parcel.is_behind,
             attempts: Vec::new(),
@@ -226,15 +247,18 @@ impl Outbox {
         idle.filter_map(|delivery| delivery.next_attempt_at).min()
     }
 
-    pub(super) fn record(&self, id: u64, attempt: Attempt) {
+    /// Notes how a try ended. Returns whether it was the last of all, in vain.
+    pub(super) fn record(&self, id: u64, attempt: Attempt, regime: Regime) -> bool {
         let mut mail = self.mail();
         let mut deliveries = mail.deliveries.iter_mut();
         // After a reset there may be nothing to record it on.
-        if let Some(delivery) = deliveries.find(|delivery| delivery.id == id) {
-            delivery.take(attempt);
-        }
+        let is_dropped = deliveries.find(|delivery| delivery.id == id).is_some_and(|delivery| {
+            delivery.take(attempt, regime);
+            delivery.status == Status::Dropped
+        });
         drop(mail);
         self.changed.send_replace(());
+        is_dropped
     }
 }
 
@@ -262,14 +286,22 @@ impl Mail {
 }
 
 impl Delivery {
-    fn take(&mut self, attempt: Attempt) {
-        let pause = SOON.get(self.attempts.len()).copied().unwrap_or(RARELY);
+    fn take(&mut self, attempt: Attempt, regime: Regime) {
+        let (rarely, give_up) = match regime {
+            Regime::Patient => (RARELY, GIVE_UP),
+            Regime::Strict => (STRICT_PAUSE, STRICT_GIVE_UP),
+        };
+        let pause = SOON.get(self.attempts.len()).copied().unwrap_or(rarely);
         let next = attempt.at.plus(pause);
-        let is_taken = attempt.answer == Some(200);
+        let (attempt_at, is_taken) = (attempt.at, attempt.answer == Some(200));
         self.attempts.push(attempt);
         if is_taken {
             self.status = Status::Delivered;
-        } else if next > self.created_at.plus(GIVE_UP) {
+            return;
+        }
+        let is_long = attempt_at >= self.created_at.plus(STRICT_ALERT);
+        self.alerted |= regime == Regime::Strict && is_long;
+        if next > self.created_at.plus(give_up) {
             self.status = Status::Dropped;
         } else {
             self.status = Status::Waiting;

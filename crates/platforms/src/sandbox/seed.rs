@@ -154,6 +154,8 @@ impl Cast {
             testers: BTreeSet::new(),
             standard_access: BTreeSet::new(),
             proof_required: false,
+            deauthorize_url: None,
+            data_deletion_url: None,
             webhook_secret: None,
             client_id,
             client_secret,

@@ -1,6 +1,7 @@
 //! The pretend platforms, spoken to as any program would: raw HTTP, and nothing of the connectors.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod access;
 mod control;
 mod deeds;
 mod errors;

@@ -207,6 +207,7 @@ struct Memory {
     questions: Vec<String>,
     received: Vec<Received>,
     answers: VecDeque<u16>,
+    words: String,
     hangs: bool,
 }
 
@@ -221,6 +222,15 @@ impl Receiver {
             axum::serve(listener, routes).with_graceful_shutdown(stop.clone().cancelled_owned());
         tasks.spawn(async move { served.await.unwrap() });
         receiver
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Says this with every answer from now on.
+    pub(crate) fn say(&self, words: &Value) {
+        self.state.lock().unwrap().words = words.to_string();
     }
 
     pub(crate) fn webhook(&self) -> Value {
@@ -289,15 +299,16 @@ async fn take(
     State(receiver): State<Receiver>,
     headers: HeaderMap,
     body: Bytes,
-) -> reqwest::StatusCode {
-    let status = {
+) -> (reqwest::StatusCode, String) {
+    let (status, words) = {
         let mut state = receiver.state.lock().unwrap();
         state.received.push(Received { headers, body });
-        if state.hangs { None } else { Some(state.answers.pop_front().unwrap_or(200)) }
+        let status = (!state.hangs).then(|| state.answers.pop_front().unwrap_or(200));
+        (status, state.words.clone())
     };
     receiver.arrived.send_replace(());
     match status {
-        Some(status) => reqwest::StatusCode::from_u16(status).unwrap(),
+        Some(status) => (reqwest::StatusCode::from_u16(status).unwrap(), words),
         None => std::future::pending().await,
     }
 }

@@ -120,6 +120,10 @@ impl Face for InstagramFace {
         remarks::POST_IDS.mint(chance)
     }
 
+    fn departure(&self, app: &App, scoped_id: &str, now: Timestamp) -> Vec<(&'static str, String)> {
+        vec![("signed_request", hub::signed_request(&app.client_secret, scoped_id, now))]
+    }
+
     fn pack(&self, app: &App, entries: &[Vec<Notice>], now: Timestamp) -> Packed {
         webhooks::pack(app, entries, now)
     }
@@ -250,6 +254,9 @@ const CAST: Cast = Cast {
         ("publishing_quota", &["100", "50"]),
         ("self_send_shape", &["message_id", "id"]),
         ("stickers", &["image", "silent"]),
+        // Two pages, two regimes; which one holds for direct messages is not said.
+        ("acknowledge_timeout", &["5s", "20s"]),
+        ("webhook_retries", &["36_hours", "messenger"]),
         ("referral_opens_window", &["no", "yes"]),
         ("reaction_opens_window", &["no", "yes"]),
     ],

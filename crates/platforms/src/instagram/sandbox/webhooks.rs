@@ -73,7 +73,14 @@ fn may_know(
         .grant(&app.client_id, account)
         .filter(|grant| grant.scopes.contains(scope) && !grant.subscribed_fields.is_empty());
     let is_known = |person| app.testers.contains(person) || is_account(network, account, person);
-    grant.is_some() && (app.live || person.is_some_and(is_known))
+    let has_role = person.is_some_and(is_known);
+    let reaches = match app.standard_access.contains(scope) {
+        // Comments are told with Advanced Access only.
+        true if scope == COMMENTS => false,
+        true => has_role,
+        false => app.live || has_role,
+    };
+    grant.is_some() && reaches
 }
 
 /// Whether the other side of a conversation is the account itself.

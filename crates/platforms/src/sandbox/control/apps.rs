@@ -48,6 +48,8 @@ pub(super) struct AppBody {
     webhook_secret: Option<String>,
     standard_access: Option<BTreeSet<String>>,
     proof_required: Option<bool>,
+    deauthorize_url: Option<Url>,
+    data_deletion_url: Option<Url>,
 }
 
 #[derive(Deserialize)]
@@ -108,6 +110,8 @@ async fn register(
         app.redirect_uris = body.redirect_uris.unwrap_or(std::mem::take(&mut app.redirect_uris));
         app.features = body.features.unwrap_or(std::mem::take(&mut app.features));
         app.testers = body.testers.unwrap_or(std::mem::take(&mut app.testers));
+        app.deauthorize_url = body.deauthorize_url.or(app.deauthorize_url.take());
+        app.data_deletion_url = body.data_deletion_url.or(app.data_deletion_url.take());
         app.proof_required = body.proof_required.unwrap_or(app.proof_required);
         app.standard_access =
             body.standard_access.unwrap_or(std::mem::take(&mut app.standard_access));

@@ -3,6 +3,7 @@
 mod apps;
 mod clock;
 mod deeds;
+mod departures;
 mod faults;
 mod page;
 mod people;
@@ -59,6 +60,8 @@ fn of_platform() -> Router<Sandbox> {
         .route("/people", get(people::list).post(people::save))
         .route("/people/{person}/{deed}", post(deeds::by_person))
         .route("/accounts", get(people::list_accounts).post(people::save_account))
+        .route("/accounts/{account}/owner/remove-app", post(departures::remove_app))
+        .route("/accounts/{account}/owner/request-deletion", post(departures::request_deletion))
         .route("/accounts/{account}/owner/{deed}", post(deeds::by_owner))
         .route("/accounts/{account}/posts", get(posts::list).post(posts::save))
         .route("/accounts/{account}/threads", get(deeds::threads))
