@@ -10,8 +10,8 @@ use crate::support::{Stage, story};
 
 story! {
     /// A new message may be announced as an edit that counts zero, without text and sender. Its own
-    /// event may come; then there is nothing to fetch.
-    async fn an_announced_message_that_comes_is_not_fetched(stage: Stage) {
+    /// event may come; when it does not, the message is fetched.
+    async fn an_announced_message_comes_or_is_fetched(stage: Stage) {
         stage.connect().await;
         let announced = |mid: &str| {
             json!({"timestamp": NOON, "message_edit": {"mid": mid, "num_edit": 0}})
@@ -21,6 +21,20 @@ story! {
         stage.pass(Duration::from_secs(60)).await;
         assert_eq!(stage.hook.names(), ["conversation.started", "message.received"]);
 
+        // This one is at the platform, and its webhook never came.
+        stage.control("instagram/hold", &json!({"client_id": crate::support::CLIENT_ID})).await;
+        let id = stage.writes("mira.demo", "Fetch me").await;
+        stage.hook.forget();
+        stage.told(&[announced(&id), announced(&id)]).await;
+        assert!(stage.hook.names().is_empty());
+        stage.pass(Duration::from_secs(60)).await;
+        let event = stage.only("message.received");
+        assert_eq!(event["message"]["text"], "Fetch me");
+        assert_eq!(event["message"]["platformMessageId"], id.as_str());
+        // Its own webhook comes after all.
+        stage.control("instagram/flush", &json!({"client_id": crate::support::CLIENT_ID})).await;
+        stage.settle().await;
+        assert_eq!(stage.hook.names(), ["message.received"]);
         let mut tx = stage.db().read().await.unwrap();
         assert_eq!(posta_store::fetches::count(&mut tx).await.unwrap(), (0, 0));
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use posta_core::capability::CallClass;
 use posta_core::failure::{ConnectorError, Retry};
 use posta_core::id::RemoteMessage;
 use posta_core::time::Timestamp;
@@ -69,6 +70,11 @@ pub async fn fetch(app: &App, row: &Fetch) -> posta_store::Result<()> {
     if is_here {
         let mut tx = app.db.write().await?;
         fetches::delete(&mut tx, &row.account_id, &row.message_id).await?;
+        return tx.commit().await;
+    }
+    if let Err(until) = app.budget.take(&account, CallClass::Conversations) {
+        let mut tx = app.db.write().await?;
+        put_off(&mut tx, row, Some(until), "the account has used up its calls for now").await?;
         return tx.commit().await;
     }
     let read = read(app, &account, &row.message_id).await;
