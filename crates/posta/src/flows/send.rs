@@ -283,6 +283,7 @@ async fn sent_out(
         receive::note_newest(app, tx, &mut conversation, &message).await?;
         let payload = receive::message_payload(account, &conversation, &message);
         super::announce::announce(app, tx, account, "message.sent", &payload).await?;
+        receive::catch_up(app, tx, account, &message).await?;
     }
     Ok(())
 }

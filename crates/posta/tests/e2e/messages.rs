@@ -96,6 +96,49 @@ story! {
 }
 
 story! {
+    /// People can be faster than the answer of a send: what they do to it meanwhile is not lost.
+    async fn what_happens_to_a_message_before_its_answer_is_kept(stage: Stage) {
+        stage.connect().await;
+        stage.writes("mira.demo", "Are you open?").await;
+        stage.settle().await;
+        stage.hook.forget();
+        stage.proxy.will(&[Fault::HoldAnswer]);
+        let proxy = stage.proxy.clone();
+        let (app, sandbox) = (stage.app.clone(), stage.sandbox.clone());
+        let (http, url) = (crate::support::plain_client(), stage.sandbox_url.clone());
+        let meanwhile = async {
+            proxy.arrived().await;
+            let thread = "_sandbox/instagram/accounts/lumen.cafe.demo/threads/mira.demo";
+            let thread = http.get(url.join(thread).unwrap()).send().await.unwrap();
+            let thread: serde_json::Value = thread.json().await.unwrap();
+            let id = &thread["messages"].as_array().unwrap().last().unwrap()["id"];
+            for (deed, body) in [("react", json!({"message_id": id, "emoji": "🎉"})), ("read", json!({}))] {
+                let deed = url.join(&format!("_sandbox/instagram/people/mira.demo/{deed}")).unwrap();
+                assert_eq!(http.post(deed).json(&body).send().await.unwrap().status(), 200);
+            }
+            sandbox.settle().await;
+            let early = async || {
+                let mut tx = app.db.read().await.unwrap();
+                posta_store::early::count(&mut tx).await.unwrap()
+            };
+            while early().await < 2 {
+                tokio::task::yield_now().await;
+            }
+            proxy.release();
+        };
+        let (sent, ()) = tokio::join!(stage.send(MIRA, "Yes, until six", &[]), meanwhile);
+        let sent = sent.expect(200);
+        stage.settle().await;
+        let kept = stage.messages(MIRA).await.remove(1);
+        assert_eq!(kept["id"], sent["data"]["messageId"]);
+        assert_eq!(kept["reactions"][0]["emoji"], "🎉");
+        assert_eq!(kept["deliveryStatus"], "read");
+        let told = ["message.read", "message.sent", "reaction.received"];
+        assert_eq!(stage.hook.names(), told);
+    }
+}
+
+story! {
     /// What the owner types in the app comes only as an echo, and must not be missing.
     async fn what_the_owner_types_in_the_app_is_kept_and_told(stage: Stage) {
         stage.connect().await;

@@ -160,6 +160,21 @@ story! {
 }
 
 story! {
+    /// The first that is heard of a person need not be a message; that they wrote is told all the same.
+    async fn a_conversation_starts_with_its_first_message(stage: Stage) {
+        stage.connect().await;
+        stage.hook.forget();
+        stage.told(&[
+            did(0, "referral", &json!({"ref": "flyer"})),
+            did(5, "message", &json!({"mid": "m1", "text": "Hi"})),
+            did(6, "message", &json!({"mid": "m2", "text": "Hi?"})),
+        ])
+        .await;
+        assert_eq!(stage.hook.events("conversation.started").len(), 1);
+    }
+}
+
+story! {
     /// A click is told once: with the message that came with it, or by itself.
     async fn a_click_is_told_once(stage: Stage) {
         stage.connect().await;

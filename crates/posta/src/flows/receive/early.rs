@@ -1,14 +1,15 @@
 //! What comes before the message it speaks of: kept, and caught up with when the message is there.
 
-use posta_core::event::{Edit, Reaction};
+use posta_core::event::{Edit, Reaction, ThreadMessage};
 use posta_core::id::RemoteMessage;
+use posta_store::accounts::Account;
 use posta_store::early::{self, Early};
 use posta_store::events::Cause;
 use posta_store::messages::Message;
-use posta_store::{Json, Tx};
+use posta_store::{Json, Tx, message_changes};
 use serde::{Deserialize, Serialize};
 
-use super::{Told, edit, reaction};
+use super::{Told, edit, reaction, read};
 use crate::app::App;
 
 /// What can come before its message.
@@ -18,6 +19,7 @@ pub(super) enum Happened {
     Edited(Edit),
     Deleted,
     Reacted(Reaction),
+    Read(ThreadMessage),
 }
 
 impl Happened {
@@ -28,6 +30,7 @@ impl Happened {
             Self::Edited(edit) => format!("edited:{}", edit.count),
             Self::Deleted => "deleted".to_owned(),
             Self::Reacted(reaction) => format!("reacted:{}", reaction.person),
+            Self::Read(_) => "read".to_owned(),
         }
     }
 }
@@ -52,6 +55,33 @@ pub(super) async fn keep(
         created_at: app.clock.now(),
     };
     early::insert(tx, &row).await
+}
+
+/// Catches up with what came before a message of ours was known by the platform's id: it can be
+/// read and reacted to before the answer of its send is on record.
+///
+/// # Errors
+/// When the database failed.
+pub async fn catch_up(
+    app: &App,
+    tx: &mut Tx,
+    account: &Account,
+    message: &Message,
+) -> posta_store::Result<()> {
+    let Some(id) = &message.remote_id else { return Ok(()) };
+    let told = Told {
+        account,
+        at: message.sent_at,
+        origin: message.origin,
+        is_standby: false,
+        cause: None,
+    };
+    let waiting = take(tx, &told, id).await?;
+    let mut message = message.clone();
+    if waiting.put_reactions(&told, &mut message) {
+        message_changes::update_reactions(tx, &message.id, &message.reactions).await?;
+    }
+    waiting.finish(app, tx, &told, &message).await
 }
 
 /// What was waiting for a message that is about to be stored.
@@ -84,37 +114,46 @@ impl Waiting {
         self.rows.iter().find_map(deleted)
     }
 
-    /// Puts the reactions on a message that is about to be stored. They were announced already.
-    pub(super) fn put_reactions(&self, told: &Told<'_>, message: &mut Message) {
+    /// Puts the reactions on a message, and says whether there were any. They were announced already.
+    pub(super) fn put_reactions(&self, told: &Told<'_>, message: &mut Message) -> bool {
+        let mut is_any = false;
         for (row, what) in &self.rows {
             if let Happened::Reacted(reacted) = what {
                 let told = Told { at: row.happened_at, ..*told };
-                reaction::put(&told, &mut message.reactions.0, reacted);
+                is_any |= reaction::put(&told, &mut message.reactions.0, reacted).is_some();
             }
         }
+        is_any
     }
 
-    /// Applies the edits to a message that has just been stored, in the order of their numbers.
-    pub(super) async fn edit(
+    /// Applies the rest to a message that is stored now: edits in the order of their numbers, then
+    /// that it was read.
+    pub(super) async fn finish(
         self,
         app: &App,
         tx: &mut Tx,
         told: &Told<'_>,
         message: &Message,
     ) -> posta_store::Result<()> {
-        let mut edits: Vec<_> = self.rows.into_iter().collect();
-        edits.retain(|(_, what)| matches!(what, Happened::Edited(_)));
-        edits.sort_by_key(|(_, what)| match what {
+        let mut rows = self.rows;
+        rows.sort_by_key(|(_, what)| match what {
             Happened::Edited(edit) => edit.count,
-            Happened::Deleted | Happened::Reacted(_) => 0,
+            Happened::Deleted | Happened::Reacted(_) | Happened::Read(_) => i64::MAX,
         });
         let mut message = message.clone();
-        for (row, what) in edits {
-            let Happened::Edited(edit) = what else { continue };
+        for (row, what) in rows {
             let cause = row.inbound_id.zip(row.inbound_position);
             let cause = cause.map(|(inbound_id, position)| Cause { inbound_id, position });
             let told = Told { at: row.happened_at, cause: cause.as_ref(), ..*told };
-            edit::apply(app, tx, &told, &mut message, &edit).await?;
+            match what {
+                Happened::Edited(edit) => {
+                    edit::apply(app, tx, &told, &mut message, &edit).await?;
+                }
+                Happened::Read(read) => {
+                    read::person_read(app, tx, &told, &read).await?;
+                }
+                Happened::Deleted | Happened::Reacted(_) => {}
+            }
         }
         Ok(())
     }

@@ -43,8 +43,10 @@ async fn incoming(
     if messages::find_remote(tx, &told.account.id, &message.id).await?.is_some() {
         return Ok(Taken::Known);
     }
-    let (mut conversation, is_new) =
+    let (mut conversation, _) =
         open_conversation(app, tx, told, &message.thread, &message.person).await?;
+    // A click, a reaction or a change of hands may have opened it before anything was written.
+    let is_first = conversation.last_message_at.is_none();
     let is_click_told = match &message.referral {
         Some(click) => {
             referral::is_told_with_message(app, tx, told, &message.thread, click).await?
@@ -69,7 +71,7 @@ async fn incoming(
     if let Some(click) = &message.referral {
         referral::note_click(&mut conversation, click, told.at);
     }
-    if is_new {
+    if is_first {
         let payload = Payload::ConversationStarted {
             conversation: started_conversation(told.account, &conversation),
             account: InboxAccount::from(told.account),
@@ -81,7 +83,7 @@ async fn incoming(
     let opening = Opening { id, kind: Opener::of(message) };
     window::opened(app, told.account, &mut conversation, &opening, told.at);
     note_newest(app, tx, &mut conversation, &stored).await?;
-    waiting.edit(app, tx, told, &stored).await?;
+    waiting.finish(app, tx, told, &stored).await?;
     Ok(Taken::New)
 }
 
@@ -114,7 +116,7 @@ async fn outgoing(
     let waiting = insert(app, tx, told, &mut stored).await?;
     note_newest(app, tx, &mut conversation, &stored).await?;
     tell(app, tx, told, "message.sent", &conversation, &stored).await?;
-    waiting.edit(app, tx, told, &stored).await?;
+    waiting.finish(app, tx, told, &stored).await?;
     Ok(Taken::New)
 }
 
@@ -168,7 +170,7 @@ fn is_echo_of(echo: &event::Message, ours: &Message) -> bool {
     let text = echo.text.as_ref().map(|text| text.replace('\0', "\u{FFFD}"));
     match ours.content.as_deref() {
         Some(Content::Media { items, .. }) => {
-            echo.text.is_none()
+            echo.text.as_deref().unwrap_or_default().is_empty()
                 && items.len() == echo.attachments.len()
                 && items.iter().zip(&echo.attachments).all(|(sent, seen)| {
                     seen.kind
@@ -205,6 +207,7 @@ async fn settle_by_echo(
         let payload = message_payload(told.account, conversation, &ours);
         // It was sent through us and is told even when it is met while reading the past.
         told.of_webhook().announce(app, tx, "message.sent", &payload).await?;
+        early::catch_up(app, tx, told.account, &ours).await?;
         app.waiters.wake(&ours.id);
     }
     Ok(())

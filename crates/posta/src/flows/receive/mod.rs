@@ -24,6 +24,7 @@ use posta_store::messages::Origin;
 use posta_store::{Tx, workspaces};
 
 pub use self::control::Control;
+pub use self::early::catch_up;
 pub use self::fetch::fetch;
 pub use self::message::{message, message_payload, note_newest};
 pub use self::seek::{Raw, raw};

@@ -3,6 +3,7 @@
 use posta_core::event::{Direction, ThreadMessage};
 use posta_store::{Tx, conversations, messages};
 
+use super::early::{self, Happened};
 use super::{Taken, Told};
 use crate::app::App;
 use crate::flows::events::{ConversationBlock, InboxAccount, Payload, message_block};
@@ -15,7 +16,9 @@ pub(super) async fn person_read(
 ) -> posta_store::Result<Taken> {
     let account = told.account;
     let Some(mut message) = messages::find_remote(tx, &account.id, &read.message).await? else {
-        return Ok(Taken::Known);
+        let is_new =
+            early::keep(app, tx, told, &read.message, &Happened::Read(read.clone())).await?;
+        return Ok(if is_new { Taken::New } else { Taken::Known });
     };
     let conversation =
         conversations::get(tx, &account.workspace_id, &message.conversation_id).await?;
