@@ -103,7 +103,14 @@ async fn the_page_shows_everything_and_takes_messages() {
     let reply = stage.post_form("/_sandbox/", &form).await;
     assert_eq!((reply.status, reply.header("location")), (303, "/_sandbox/"));
     let page = stage.get("/_sandbox/").await;
-    for text in ["Instagram", "lumen.cafe.demo", CLIENT_ID, "&lt;b&gt;Hello?&lt;/b&gt;"] {
+    for text in [
+        "Instagram",
+        "lumen.cafe.demo",
+        CLIENT_ID,
+        "&lt;b&gt;Hello?&lt;/b&gt;",
+        "Autumn menu is here",
+        "Price please?",
+    ] {
         assert!(page.text.contains(text), "{text} is not in {}", page.text);
     }
     stage.end().await;

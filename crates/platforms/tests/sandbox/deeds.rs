@@ -148,6 +148,10 @@ async fn what_is_done_besides_writing_is_told_like_the_held_ones() {
     assert_like(&stage, "postback-button");
     person(&stage, "postback", &json!({"title": "Ask us", "payload": "ASK", "mid": false})).await;
     assert_eq!(last_event(&stage)["postback"], json!({"title": "Ask us", "payload": "ASK"}));
+    // By a link into a conversation that is new, its ref comes with the first tap.
+    let led = json!({"title": "Ask us", "payload": "ASK", "ref": "table-7"});
+    person(&stage, "postback", &led).await;
+    assert_eq!(last_event(&stage)["postback"]["referral"]["ref"], "table-7");
     person(&stage, "refer", &json!({"ref": "table-7"})).await;
     assert_like(&stage, "referral-igme");
     for (count, text) in [(1, "Hello!"), (2, "Hello, you")] {

@@ -25,7 +25,9 @@ fn assert_error(reply: &Reply, expected: (u16, &str, i64, Option<i64>)) {
     assert_eq!(found, expected, "{}", reply.text);
     assert!(error["fbtrace_id"].is_string() && error["is_transient"] == false, "{}", reply.text);
     assert!(!error["message"].as_str().unwrap().is_empty());
-    let is_about_token = reply.header("www-authenticate").contains("invalid_token");
+    let is_about_token = reply.headers.get("www-authenticate").is_some_and(|header| {
+        header.as_bytes().starts_with(b"OAuth \"Facebook Platform\" \"invalid_token\"")
+    });
     assert_eq!(is_about_token, expected.2 == 190, "{}", reply.text);
 }
 
@@ -194,6 +196,23 @@ async fn the_window_closes_after_a_day_and_for_human_agents_after_a_week() {
     stage.post_json(SEND, &token, &tagged).await.ok();
     stage.advance(Duration::from_hours(6 * 24)).await;
     assert_error(&stage.post_json(SEND, &token, &tagged).await, closed);
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn errors_come_in_other_languages_with_the_same_numbers() {
+    let (stage, token) = Stage::connected().await;
+    let closed = (400, OAUTH, 10, Some(2_534_022));
+    let english = stage.post_json(SEND, &token, &text("Hi")).await;
+    assert_error(&english, closed);
+    stage.control("instagram/options", &json!({"error_language": "ja"})).await;
+    let other = stage.post_json(SEND, &token, &text("Hi")).await;
+    assert_error(&other, closed);
+    for part in ["message", "error_user_title", "error_user_msg"] {
+        let [english, other] = [&english, &other].map(|reply| reply.json()["error"][part].clone());
+        assert!(english.as_str().unwrap().is_ascii() && !other.as_str().unwrap().is_ascii());
+    }
+    assert_error(&stage.get("/instagram/graph/me").await, (400, "IGApiException", 190, None));
     stage.end().await;
 }
 

@@ -164,7 +164,7 @@ fn limit_of(network: &Network, route: &str, params: &Params) -> &'static str {
 /// Refuses a call with an error of the table, and the headers that go with limits.
 pub(super) fn turn_away(sandbox: &Sandbox, ask: &Ask, turned: Turned) -> Response {
     let refusal = table::refusal(turned.code, turned.subcode);
-    let mut response = graph::refuse(&refusal, &graph::trace(sandbox));
+    let mut response = graph::refuse(sandbox, &refusal, &graph::trace(sandbox));
     if matches!(turned.code, 4 | 17 | 32 | 341 | 613 | 80_001 | 80_002 | 80_006) {
         let wait = turned.wait.unwrap_or_default();
         tell_usage(ask, Usage { percent: 100, wait }, response.headers_mut());

@@ -9,7 +9,8 @@ use serde_json::Value;
 use super::params::Params;
 use super::refusal::Refusal;
 use super::{
-    BASIC, NAME, conversations, media, menus, messages, profiles, subscriptions, token, uploads,
+    BASIC, NAME, conversations, media, menus, messages, profiles, publishing, subscriptions, token,
+    uploads,
 };
 use crate::sandbox::world::{Grant, Token};
 use crate::sandbox::{App, Sandbox, hub, seed};
@@ -88,7 +89,7 @@ pub(super) async fn answer(State(sandbox): State<Sandbox>, request: Request) -> 
     let trace = trace(&sandbox);
     let mut response = match answer {
         Ok(body) => Json(body).into_response(),
-        Err(refusal) => refuse(&refusal, &trace),
+        Err(refusal) => refuse(&sandbox, &refusal, &trace),
     };
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=UTF-8"));
@@ -112,12 +113,17 @@ pub(super) fn is_version(segment: &str) -> bool {
 }
 
 /// Writes a refusal down.
-pub(super) fn refuse(refusal: &Refusal, trace: &str) -> Response {
+pub(super) fn refuse(sandbox: &Sandbox, refusal: &Refusal, trace: &str) -> Response {
+    let language = sandbox.world().network(NAME).option("error_language").map(str::to_owned);
+    let refusal = match language.as_deref() {
+        Some("ja") => &refusal.in_japanese(),
+        _ => refusal,
+    };
     let mut response = (refusal.status, Json(refusal.body(trace))).into_response();
     if refusal.is_about_token() {
         let message = &refusal.message;
         let text = format!(r#"OAuth "Facebook Platform" "invalid_token" "{message}""#);
-        if let Ok(value) = HeaderValue::from_str(&text) {
+        if let Ok(value) = HeaderValue::from_bytes(text.as_bytes()) {
             response.headers_mut().insert(WWW_AUTHENTICATE, value);
         }
     }
@@ -174,10 +180,8 @@ async fn on_edge(sandbox: &Sandbox, call: &Call, node: &str, edge: &str) -> Resu
         ("GET", "media") if is_own => media::list(sandbox, call, &caller),
         ("GET", "comments" | "replies") => media::list_comments(sandbox, call, &caller, node),
         ("POST", "replies") => media::reply(sandbox, call, &caller, node),
-        ("GET", "content_publishing_limit") if is_own => {
-            subscriptions::publishing_limit(sandbox, &caller)
-        }
-        ("GET", "insights") => subscriptions::insights(sandbox, call, &caller, node),
+        ("GET", "content_publishing_limit") if is_own => publishing::limit(sandbox, &caller),
+        ("GET", "insights") => publishing::insights(sandbox, call, &caller, node),
         (method, edge) if EDGES.contains(&edge) => Err(Refusal::no_object(method, node)),
         _ => Err(unknown_path(call)),
     }

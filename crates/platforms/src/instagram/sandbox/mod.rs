@@ -18,6 +18,7 @@ mod messages;
 mod mid;
 mod params;
 mod profiles;
+mod publishing;
 mod refusal;
 mod remarks;
 mod subscriptions;
@@ -249,6 +250,8 @@ const CAST: Cast = Cast {
         // Files at names that are reserved for examples are taken on trust in any case.
         ("media_fetch", &["real", "trust"]),
         ("owned_thread_error", &["2534037", "2018300"]),
+        // Texts of errors come in the language of whoever is asked for them.
+        ("error_language", &["en", "ja"]),
         // Two pages print two answers.
         ("menu_success", &["success", "result"]),
         ("publishing_quota", &["100", "50"]),

@@ -11,14 +11,18 @@ const MAX_BODY: usize = 1 << 20;
 
 /// Named values in the order they came. The platform does not mind where each one stands.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Params(Vec<(String, Value)>, /** How many are of the query. */ usize);
+pub(super) struct Params {
+    all: Vec<(String, Value)>,
+    /// How many of them, at the start, stand in the query.
+    in_query: usize,
+}
 
 impl Params {
     /// Reads all parameters of a request; the error says what cannot be read.
     pub(super) async fn read(request: Request) -> Result<Self, String> {
         let mut params = Self::default();
         params.take_form(request.uri().query().unwrap_or_default().as_bytes());
-        params.1 = params.0.len();
+        params.in_query = params.all.len();
         let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
         let kind = kind.unwrap_or_default().to_ascii_lowercase();
         if kind.starts_with("multipart/form-data") {
@@ -37,7 +41,7 @@ impl Params {
 
     fn take_form(&mut self, form: &[u8]) {
         let pairs = form_urlencoded::parse(form).into_owned();
-        self.0.extend(pairs.map(|(name, value)| (name, Value::String(value))));
+        self.all.extend(pairs.map(|(name, value)| (name, Value::String(value))));
     }
 
     async fn take_multipart(&mut self, request: Request) -> Result<(), String> {
@@ -46,7 +50,7 @@ impl Params {
         let mut form = form.map_err(|_| "The multipart body cannot be read".to_owned())?;
         while let Some(field) = form.next_field().await.map_err(unreadable)? {
             let name = field.name().unwrap_or_default().to_owned();
-            self.0.push((name, Value::String(field.text().await.map_err(unreadable)?)));
+            self.all.push((name, Value::String(field.text().await.map_err(unreadable)?)));
         }
         Ok(())
     }
@@ -57,7 +61,7 @@ impl Params {
         }
         match serde_json::from_slice(body) {
             Ok(Value::Object(object)) => {
-                self.0.extend(object);
+                self.all.extend(object);
                 Ok(())
             }
             _ => Err("The request body is not a JSON object".to_owned()),
@@ -66,7 +70,7 @@ impl Params {
 
     /// Returns a parameter that was given and is neither null nor empty.
     pub(super) fn get(&self, name: &str) -> Option<&Value> {
-        let mut all = self.0.iter();
+        let mut all = self.all.iter();
         let (_, value) = all.find(|(known, _)| known == name)?;
         (!value.is_null() && value.as_str() != Some("")).then_some(value)
     }
@@ -78,7 +82,7 @@ impl Params {
 
     /// Returns a parameter that stands in the query.
     pub(super) fn query(&self, name: &str) -> Option<&str> {
-        let mut query = self.0[..self.1].iter();
+        let mut query = self.all[..self.in_query].iter();
         query.find(|(known, _)| known == name).and_then(|(_, value)| value.as_str())
     }
 
@@ -92,7 +96,7 @@ impl Params {
 
     /// Returns every value of a parameter that may be repeated.
     pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Value> {
-        self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value)
+        self.all.iter().filter(move |(known, _)| known == name).map(|(_, value)| value)
     }
 
     /// Returns the items of a list: repeated, with `[]` or an index, with commas, or as JSON.
@@ -102,7 +106,7 @@ impl Params {
         };
         let mut given = false;
         let mut items = Vec::new();
-        for (_, value) in self.0.iter().filter(|(known, _)| is_item(known)) {
+        for (_, value) in self.all.iter().filter(|(known, _)| is_item(known)) {
             given = true;
             let parsed = match value {
                 Value::String(text) => serde_json::from_str(text).unwrap_or(Value::Null),

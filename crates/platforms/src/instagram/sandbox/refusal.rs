@@ -29,6 +29,16 @@ impl Refusal {
         }
     }
 
+    /// The same, as somebody is told who has another language. Only the numbers stay.
+    pub(super) fn in_japanese(&self) -> Self {
+        let message = "リクエストを処理できませんでした。";
+        Self {
+            message: format!("(#{}) {message}", self.code),
+            for_people: self.for_people.map(|_| ("エラー", message)),
+            ..self.clone()
+        }
+    }
+
     /// The body, in the shape that every Graph error has.
     pub(super) fn body(&self, trace: &str) -> Value {
         let mut error = json!({

@@ -11,6 +11,7 @@ use super::Root;
 use super::deeds::{self, By};
 use super::problem::Problem;
 use crate::sandbox::deed::{Act, OwnerAct};
+use crate::sandbox::posts::Post;
 use crate::sandbox::world::{Author, Message, Network, Thread};
 use crate::sandbox::{Draft, Sandbox};
 
@@ -84,6 +85,7 @@ fn network(platform: &str, network: &Network, root: &Url) -> Markup {
             (new_message(platform, network))
         }
         @for thread in &network.threads { (show_thread(platform, network, thread)) }
+        @for post in &network.posts { (show_post(network, post)) }
     }
 }
 
@@ -119,6 +121,25 @@ fn show_thread(platform: &str, network: &Network, thread: &Thread) -> Markup {
             input name="text" placeholder="Message" aria-label="Message" required;
             button name="by" value="person" { "As " (thread.person) }
             button name="by" value="owner" { "As the owner, in the app" }
+        }
+    }
+}
+
+fn show_post(network: &Network, post: &Post) -> Markup {
+    let by = network.account(&post.by).map_or(post.by.as_str(), |account| &account.username);
+    html! {
+        h3 { "Post of " (by) ": " (post.caption.as_deref().unwrap_or("(no caption)")) }
+        p.note { code { (post.id) } @if post.is_live { " · live" } }
+        @for comment in &post.comments {
+            p.said.account[comment.person.is_none()] {
+                @if comment.parent.is_some() { "↳ " }
+                (comment.text)
+                br;
+                small {
+                    (comment.person.as_deref().unwrap_or(by)) " · " (comment.at) " · "
+                    code { (comment.id) } @if comment.hidden { " · hidden" }
+                }
+            }
         }
     }
 }
