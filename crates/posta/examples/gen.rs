@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use anyhow::{Context, ensure};
 use posta::config::{DEFAULTS, Layers};
 use posta_core::failure::Code;
+use posta_platforms::sandbox::Extent;
 
 /// Makes the text of a generated file.
 type Make = fn() -> anyhow::Result<String>;
@@ -18,7 +19,47 @@ const FILES: &[(&str, Make)] = &[
     ("openapi.json", openapi),
     ("docs/errors.md", errors),
     ("docs/configuration.md", configuration),
+    ("docs/sandbox-coverage.md", coverage),
 ];
+
+const COVERAGE_INTRODUCTION: &str = "\
+<!-- Written by `cargo xtask gen` from the `coverage` of each sandbox. Change that, not this. -->
+
+# What the sandbox covers
+
+How much of each platform the [sandbox](sandbox.md) pretends, section by section of the description that it was
+written from, with the tests in `crates/platforms/tests/sandbox` that show it.
+";
+
+/// The page of what is pretended, from each platform's own table.
+fn coverage() -> anyhow::Result<String> {
+    let mut page = String::from(COVERAGE_INTRODUCTION);
+    for platform in posta_platforms::ALL {
+        let rows = platform.sandbox().coverage();
+        let count =
+            |is_meant: fn(Extent) -> bool| rows.iter().filter(|row| is_meant(row.extent)).count();
+        let all = count(|extent| extent == Extent::All);
+        let part = count(|extent| matches!(extent, Extent::Part(_)));
+        let none = count(|extent| extent == Extent::None);
+        writeln!(page, "\n## {}\n", platform.title())?;
+        writeln!(
+            page,
+            "Of {} sections, {all} are emulated, {part} partly, and {none} not.\n",
+            rows.len()
+        )?;
+        page.push_str("| Section | Covered | Tests |\n| --- | --- | --- |\n");
+        for row in rows {
+            let extent = match row.extent {
+                Extent::All => "emulated".to_owned(),
+                Extent::Part(what) => format!("partly: {what}"),
+                Extent::None => "not".to_owned(),
+            };
+            let tests: Vec<String> = row.tests.iter().map(|test| format!("`{test}`")).collect();
+            writeln!(page, "| {} {} | {extent} | {} |", row.section, row.title, tests.join(", "))?;
+        }
+    }
+    Ok(page)
+}
 
 fn main() -> anyhow::Result<()> {
     let folder = std::env::args_os().nth(1);

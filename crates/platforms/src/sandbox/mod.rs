@@ -2,6 +2,7 @@
 
 mod access;
 mod control;
+mod coverage;
 pub(crate) mod deed;
 pub(crate) mod deliver;
 mod faults;
@@ -38,6 +39,7 @@ use url::Url;
 
 use crate::http::Http;
 
+pub use self::coverage::{Covered, Extent};
 pub use self::deed::{Deed, Doer, Done, Refused};
 pub use self::deliver::{Notice, Packed};
 pub use self::gate::{Ask, Turned};
@@ -76,6 +78,11 @@ pub trait Face: Sync {
     /// Says what a webhook tells of.
     fn event_of(&self, _: &Notice) -> &'static str {
         "other"
+    }
+
+    /// Returns how much of the platform is pretended, section by section.
+    fn coverage(&self) -> &'static [Covered] {
+        &[]
     }
 
     /// Returns the code and subcode of every error that the platform is known for.

@@ -3,6 +3,7 @@
 
 mod access;
 mod control;
+mod coverage;
 mod deeds;
 mod errors;
 mod faults;

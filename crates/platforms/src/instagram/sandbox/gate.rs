@@ -96,6 +96,7 @@ pub(super) async fn ask(sandbox: &Sandbox, request: Request) -> Ask {
         (_, _, ["me"]) => "me",
         (_, _, [node]) if Some(*node) == account.as_deref() => "me",
         (_, _, [node]) => node_route(network, account.as_deref(), node),
+        (_, "GET", [_, "messages"]) => "conversation",
         (_, _, [_, edge]) => edge_route(edge),
         _ => "other",
     };

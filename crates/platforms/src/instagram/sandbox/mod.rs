@@ -7,6 +7,7 @@ mod ask;
 mod authorize;
 mod cdn;
 mod conversations;
+mod coverage;
 mod deeds;
 mod events;
 mod fields;
@@ -42,8 +43,8 @@ use posta_core::time::Timestamp;
 use url::Url;
 
 use crate::sandbox::{
-    App, Ask, Cast, CastAccount, CastPerson, CastPost, Deed, Done, Face, IdForm, Notice, Packed,
-    Refused, Sandbox, Turned, Usage, Webhook, hub,
+    App, Ask, Cast, CastAccount, CastPerson, CastPost, Covered, Deed, Done, Face, IdForm, Notice,
+    Packed, Refused, Sandbox, Turned, Usage, Webhook, hub,
 };
 
 const NAME: &str = "instagram";
@@ -103,6 +104,10 @@ impl Face for InstagramFace {
 
     fn event_of(&self, notice: &Notice) -> &'static str {
         gate::event_of(&notice.json)
+    }
+
+    fn coverage(&self) -> &'static [Covered] {
+        coverage::COVERAGE
     }
 
     fn errors(&self) -> Vec<(i64, Option<i64>)> {
