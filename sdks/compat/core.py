@@ -135,6 +135,32 @@ class Calls:
         unknown = (LateNotFoundError, "conversation_not_found", send)
         self.assert_fails(*unknown, "nobody", self.account_id, message=text)
 
+    def test_forms(self):
+        send = self.zernio.messages.send_inbox_message
+        ours = (self.conversation_id, self.account_id)
+        image = {"attachment_url": "https://shop.example/lamp.jpg", "attachment_type": "image"}
+        both = send(*ours, message="The lamp", **image)
+        self.assertNotIn("warnings", both)
+        self.assertEqual(len(both["data"]["messageIds"]), 2)
+        quick_replies = [{"title": "Yes", "payload": "Y"}]
+        self.assertIs(send(*ours, message="Well?", quick_replies=quick_replies)["success"], True)
+        buttons = [{"type": "postback", "title": "Order", "payload": "ORDER"}]
+        self.assertIs(send(*ours, message="Well?", buttons=buttons)["success"], True)
+
+        where = (self.conversation_id, both["data"]["messageId"], self.account_id)
+        self.assertIs(self.zernio.messages.add_message_reaction(*where, emoji="👍")["success"], True)
+        self.assertIs(self.zernio.messages.remove_message_reaction(*where)["success"], True)
+
+    def test_ice_breakers(self):
+        settings = self.zernio.account_settings
+        # The SDK sends them as `iceBreakers`.
+        asked = [{"question": "Open today?", "payload": "OPEN"}]
+        settings.set_instagram_ice_breakers(self.account_id, ice_breakers=asked)
+        read = settings.get_instagram_ice_breakers(self.account_id)["data"]
+        self.assertEqual(read[0]["ice_breakers"][0]["call_to_actions"], asked)
+        settings.delete_instagram_ice_breakers(self.account_id)
+        self.assertEqual(settings.get_instagram_ice_breakers(self.account_id)["data"], [])
+
     def test_connect_url(self):
         connect = self.zernio.connect.get_connect_url
         url = connect("instagram", self.profile_id, redirect_url="https://a.b/c?d=e")

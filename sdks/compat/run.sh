@@ -53,7 +53,7 @@ data=$work/data
   >"$work/posta.log" 2>&1 &
 posta=$!
 
-export POSTA_URL=http://127.0.0.1:$port
+export POSTA_URL=http://127.0.0.1:$port SANDBOX_URL=http://127.0.0.1:$sandbox_port
 is_ready() {
   [[ -s $data/dev-api-key ]] &&
     node -e 'fetch(process.env.POSTA_URL + "/readyz").then((r) => process.exit(r.ok ? 0 : 1),
@@ -70,6 +70,7 @@ POSTA_API_KEY=$(<"$data/dev-api-key")
 export POSTA_API_KEY
 cd "$work"
 node --test --test-reporter=spec core.mjs
+node --test --test-reporter=spec sending.mjs
 node --test --test-reporter=spec protocol.mjs
 if [[ -n $python ]]; then
   "$python" core.py

@@ -47,6 +47,10 @@ pub struct Limits {
     pub buttons: Option<ButtonLimit>,
     /// The cards of one message; `None` when none.
     pub cards: Option<CardLimit>,
+    /// How long after a comment it can be answered privately, once; `None` when never.
+    pub private_reply: Option<Duration>,
+    /// Whether a post of the account's own can be shared.
+    pub shares: bool,
     /// The names of the stickers that can be sent.
     pub stickers: &'static [&'static str],
     /// How often each class of call may be made, per account.

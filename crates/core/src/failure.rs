@@ -145,6 +145,9 @@ codes! {
     ConversationNotFound = "conversation_not_found", 404, NotFound,
         "There is no such conversation on this account.",
         "List the conversations with GET /v1/inbox/conversations.";
+    MessageNotFound = "message_not_found", 404, NotFound,
+        "There is no such message in this conversation.",
+        "List the messages with GET /v1/inbox/conversations/{id}/messages.";
     MethodNotAllowed = "method_not_allowed", 405, InvalidRequestError,
         "The path exists, but not for this method.", "See /docs for the methods of this path.";
     IdempotencyConflict = "idempotency_conflict", 409, InvalidRequestError,
@@ -183,6 +186,14 @@ codes! {
     PlatformPermission = "platform_permission_missing", 403, PlatformError,
         "The platform says that the app or the account lacks a permission.",
         "Grant the permission at the platform; `platformError` says which.";
+    CommentTooOld = "comment_too_old", 400, InvalidRequestError,
+        "The comment is too old to be answered privately.", "Answer it publicly.";
+    PrivateReplyConsumed = "private_reply_consumed", 400, PlatformError,
+        "The comment has had its private reply, or the platform takes none for it.",
+        "Leave this comment; the person can still write by themselves.";
+    AttachmentUnknown = "attachment_unknown", 400, PlatformError,
+        "The platform does not know the attachment, or not as this account's.",
+        "Upload the media again from this account.";
     PersonUnreachable = "person_unreachable", 400, PlatformError,
         "The person cannot receive messages from this account.",
         "Do not try again before the person writes.";

@@ -14,8 +14,8 @@ use utoipa_axum::routes;
 
 use crate::api::{
     account_health, accounts, auth, connect, conversations, describe, docs, doctor, events, health,
-    inbound, keys, messages, oauth_apps, observe, profiles, send, webhook_logs, webhook_test,
-    webhooks,
+    inbound, keys, media, menus, messages, oauth_apps, observe, private_reply, profiles, reactions,
+    send, webhook_logs, webhook_test, webhooks,
 };
 use crate::app::App;
 
@@ -41,6 +41,12 @@ fn with_key() -> OpenApiRouter<App> {
         .routes(routes!(messages::mark_read))
         .routes(routes!(events::raw))
         .routes(routes!(messages::list, send::send))
+        .routes(routes!(reactions::edit, reactions::unsend))
+        .routes(routes!(reactions::add, reactions::remove))
+        .routes(routes!(private_reply::send))
+        .routes(routes!(menus::get, menus::set, menus::delete))
+        .routes(routes!(media::upload))
+        .routes(routes!(media::presign))
         .routes(routes!(webhooks::list, webhooks::create, webhooks::update, webhooks::delete))
         .routes(routes!(webhook_test::test))
         .routes(routes!(webhook_logs::list))
@@ -60,6 +66,7 @@ fn undescribed() -> Router<App> {
         .route("/docs/errors", get(docs::errors))
         .route("/metrics", get(health::counted))
         .route("/openapi.json", get(docs::openapi))
+        .route("/media/{name}", get(media::serve))
         .route("/webhooks/{platform}", inbound::routes())
         .route("/webhooks/reached/{nonce}", get(doctor::reached))
         .route("/connect/{platform}/callback", get(connect::callback))

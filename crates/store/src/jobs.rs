@@ -1,6 +1,6 @@
 //! Work to be done in the background, in lanes: within a lane one job at a time, in order.
 
-use posta_core::id::{JobId, WorkspaceId};
+use posta_core::id::{AccountId, JobId, WorkspaceId};
 use posta_core::time::Timestamp;
 
 use crate::sql::{claim, sql};
@@ -25,13 +25,16 @@ pub struct Job {
     pub due_at: Timestamp,
     /// When it was asked for.
     pub created_at: Timestamp,
+    /// Until when it may wait for its account to be connected again; `None` when it does not.
+    pub hold_until: Option<Timestamp>,
 }
 
 /// Adds a job.
 pub async fn insert(tx: &mut Tx, job: &Job) -> Result<()> {
     sql!(tx, |c| sqlx::query(
-        "INSERT INTO jobs (id, kind, lane, workspace_id, subject, attempts, due_at, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+        "INSERT INTO jobs (id, kind, lane, workspace_id, subject, attempts, due_at, created_at,
+             hold_until)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
     )
     .bind(&job.id)
     .bind(&job.kind)
@@ -41,6 +44,7 @@ pub async fn insert(tx: &mut Tx, job: &Job) -> Result<()> {
     .bind(job.attempts)
     .bind(job.due_at)
     .bind(job.created_at)
+    .bind(job.hold_until)
     .execute(c)
     .await?
     .rows_affected());
@@ -61,7 +65,7 @@ pub async fn claim(tx: &mut Tx, now: Timestamp, until: Timestamp, limit: i64) ->
              ORDER BY j.due_at, j.id LIMIT $3",
         ") UPDATE jobs SET attempts = attempts + 1, due_at = $2
          WHERE id IN (SELECT id FROM due)
-         RETURNING id, kind, lane, workspace_id, subject, attempts, due_at, created_at",
+         RETURNING id, kind, lane, workspace_id, subject, attempts, due_at, created_at, hold_until",
         |text, c| sqlx::query_as(text).bind(now).bind(until).bind(limit).fetch_all(c).await
     )
 }
@@ -97,4 +101,32 @@ pub async fn find_next_due(tx: &mut Tx) -> Result<Option<Timestamp>> {
     )
     .fetch_optional(c)
     .await)
+}
+
+/// Whether the job about this row waits for its account to be connected again.
+pub async fn is_held(tx: &mut Tx, subject: &str) -> Result<bool> {
+    let count: i64 = sql!(tx, |c| sqlx::query_scalar(
+        "SELECT COUNT(*) FROM jobs j
+             JOIN messages m ON m.id = j.subject
+             JOIN accounts a ON a.id = m.account_id
+         WHERE j.hold_until IS NOT NULL AND j.subject = $1 AND a.state <> 'connected'"
+    )
+    .bind(subject)
+    .fetch_one(c)
+    .await?);
+    Ok(count > 0)
+}
+
+/// Makes the jobs due that wait for this account to be connected again.
+pub async fn update_released(tx: &mut Tx, account: &AccountId, now: Timestamp) -> Result<u64> {
+    Ok(sql!(tx, |c| sqlx::query(
+        "UPDATE jobs SET due_at = $2 WHERE hold_until IS NOT NULL AND due_at > $2
+             AND EXISTS (SELECT 1 FROM messages m WHERE m.id = jobs.subject
+                 AND m.account_id = $1 AND m.status = 'queued')"
+    )
+    .bind(account)
+    .bind(now)
+    .execute(c)
+    .await?
+    .rows_affected()))
 }

@@ -134,7 +134,7 @@ fn admit(
 fn group_of(path: &str) -> Option<&'static str> {
     let mut segments = path.trim_start_matches("/v1/").split('/');
     match segments.next().unwrap_or_default() {
-        "inbox" | "events" => Some("messages"),
+        "inbox" | "events" | "media" => Some("messages"),
         "accounts" | "connect" | "profiles" => Some("accounts"),
         "webhooks" => Some("webhooks"),
         _ => None,

@@ -127,7 +127,11 @@ impl From<FlowError> for ApiError {
     fn from(error: FlowError) -> Self {
         match error {
             FlowError::Refused(refusal) => Self::from(*refusal),
+            FlowError::Invalid(invalid) => {
+                Self::new(invalid.code, invalid.message).param(invalid.param)
+            }
             FlowError::Store(error) => Self::from(error),
+            FlowError::Disk(error) => Self::internal(error),
         }
     }
 }

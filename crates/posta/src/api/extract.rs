@@ -52,6 +52,14 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     }
 }
 
+/// Reads a value that was put together from a form, as if it had been the body.
+pub(crate) fn from_value<T: DeserializeOwned>(value: serde_json::Value) -> Result<T, ApiError> {
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let path = error.path().to_string();
+        bad_input(&path, true, &error.inner().to_string())
+    })
+}
+
 /// Query parameters.
 pub(crate) struct Query<T>(pub(crate) T);
 

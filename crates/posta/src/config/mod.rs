@@ -4,6 +4,7 @@ mod layers;
 mod platforms;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use posta_core::secret::Secret;
 use posta_store::Open;
@@ -60,6 +61,20 @@ pub struct Api {
     pub send_wait_seconds: u16,
 }
 
+impl Config {
+    /// Where files are kept that were handed in to be sent.
+    #[must_use]
+    pub fn media_directory(&self) -> PathBuf {
+        if !self.media.directory.as_os_str().is_empty() {
+            return self.media.directory.clone();
+        }
+        match &self.database.url {
+            Open::Sqlite(file) => file.with_file_name("posta-media"),
+            Open::Postgres(_) => PathBuf::from("posta-media"),
+        }
+    }
+}
+
 /// `[webhooks]`: how events are delivered to customers.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Webhooks {
@@ -71,9 +86,11 @@ pub struct Webhooks {
     pub concurrency: u16,
 }
 
-/// `[media]`: what is kept of what people send.
+/// `[media]`: what is kept of what people send, and where what is sent to them.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Media {
+    /// `media.directory`: where uploads are kept; empty for a folder beside the database's file.
+    pub directory: PathBuf,
     /// `media.policy`: what is kept, and what happens to it when a message is taken back.
     pub policy: MediaPolicy,
 }

@@ -14,7 +14,7 @@ use url::Url;
 use super::announce::announce;
 use super::connect::{bound, by_oauth, callback_url, choose_app};
 use super::events::{AccountBlock, Payload};
-use super::{FlowError, refusal, renew};
+use super::{FlowError, refusal, renew, send};
 use crate::app::{App, token_owner};
 
 /// Webhooks may come between the platform's yes and our note of the account; this far back they
@@ -187,11 +187,13 @@ async fn store(app: &App, connect: &Connect, grant: Grant) -> posta_store::Resul
     let renew_at = renew::renew_at(app, now, account.token_expires_at);
     renewals::update_due(&mut tx, &account.id, renew_at).await?;
     inbound::update_unrouted(&mut tx, &account.platform, now.minus(UNROUTED), now).await?;
+    send::release(app, &mut tx, &account).await?;
     let payload = Payload::Account { account: AccountBlock::from(&account) };
     announce(app, &mut tx, &account, "account.connected", &payload).await?;
     tx.commit().await?;
     app.wake.deliver.notify_one();
     app.wake.receive.notify_one();
+    app.wake.send.notify_one();
     tracing::info!(account.id = %account.id, platform = account.platform, "account connected");
     Ok(account)
 }

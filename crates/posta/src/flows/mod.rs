@@ -14,8 +14,12 @@ pub mod keys;
 pub mod knocks;
 pub mod limits;
 pub mod line;
+pub mod media;
+pub mod menus;
 mod metadata;
 pub mod outcome;
+pub mod private_reply;
+pub mod react;
 pub mod receive;
 pub mod renew;
 pub mod send;
@@ -30,9 +34,27 @@ pub enum FlowError {
     /// It may not or cannot be done.
     #[error(transparent)]
     Refused(#[from] Box<ConnectorError>),
+    /// A field of the request is at fault.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] posta_store::Error),
+    /// The disk failed.
+    #[error(transparent)]
+    Disk(#[from] std::io::Error),
+}
+
+/// A field of a request with which it cannot be carried out.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Invalid {
+    /// What is wrong with it.
+    pub code: Code,
+    /// The field, by its name in the unified API.
+    pub param: String,
+    /// What is wrong, for people.
+    pub message: String,
 }
 
 impl From<ConnectorError> for FlowError {

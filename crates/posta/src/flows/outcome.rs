@@ -4,8 +4,11 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use posta_core::id::{MessageId, WorkspaceId};
-use posta_store::messages::{self, Message, Status};
+use posta_core::id::MessageId;
+use posta_store::accounts::Account;
+use posta_store::jobs;
+use posta_store::messages::{Message, Status};
+use posta_store::sends;
 use tokio::sync::oneshot;
 
 use crate::app::App;
@@ -45,32 +48,49 @@ impl Waiters {
     }
 }
 
-/// Waits until a message is settled, or the time for waiting is over, and returns it as it is then.
+/// Waits until all messages of a request are settled, or the time for waiting is over, and returns
+/// them as they are then. What is held for a disconnected account is not waited for.
 ///
 /// # Errors
-/// When the database failed, or the message was deleted meanwhile.
+/// When the database failed, or the messages were deleted meanwhile.
 pub async fn settled(
     app: &App,
-    owner: &WorkspaceId,
-    id: &MessageId,
-) -> posta_store::Result<Message> {
-    let deadline =
-        app.clock.now().plus(Duration::from_secs(u64::from(app.config.api.send_wait_seconds)));
+    account: &Account,
+    first: &MessageId,
+) -> posta_store::Result<Vec<Message>> {
+    let wait = Duration::from_secs(u64::from(app.config.api.send_wait_seconds));
+    let deadline = app.clock.now().plus(wait);
+    let mut awaited = first.clone();
     loop {
-        let woken = app.waiters.enlist(id);
+        let woken = app.waiters.enlist(&awaited);
         let mut tx = app.db.read().await?;
-        let message = messages::find(&mut tx, owner, id).await?;
+        let messages = sends::list(&mut tx, &account.workspace_id, first).await?;
+        let is_open = |one: &&Message| matches!(one.status, Status::Queued | Status::Sending);
+        let open = messages.iter().find(is_open).map(|one| one.id.clone());
+        let is_held = match &open {
+            Some(open) => jobs::is_held(&mut tx, open.as_str()).await?,
+            None => false,
+        };
         drop(tx);
-        let message = message.ok_or(posta_store::Error::RowNotFound)?;
-        let is_settled = !matches!(message.status, Status::Queued | Status::Sending);
-        if is_settled || app.clock.now() >= deadline || app.stop.is_cancelled() {
+        let is_over = is_held || app.clock.now() >= deadline || app.stop.is_cancelled();
+        let Some(open) = open.filter(|_| !is_over) else {
             drop(woken);
-            app.waiters.dismiss(id);
-            return Ok(message);
+            app.waiters.dismiss(&awaited);
+            if messages.is_empty() {
+                return Err(posta_store::Error::RowNotFound);
+            }
+            return Ok(messages);
+        };
+        if open != awaited {
+            // Whoever is told of one that was settled before this could wait for ever.
+            drop(woken);
+            app.waiters.dismiss(&awaited);
+            awaited = open;
+            continue;
         }
         tokio::select! {
             _ = woken => {}
-            () = app.clock.sleep(LOOK) => app.waiters.dismiss(id),
+            () = app.clock.sleep(LOOK) => app.waiters.dismiss(&awaited),
             () = app.stop.cancelled() => {}
         }
     }

@@ -1,11 +1,12 @@
 //! Forgets what has had its time: idempotency keys after a day, connect attempts after an hour,
-//! what came early and what was told once after a month.
+//! what came early and what was told once after a month, files to be sent after a week.
 
 use std::time::Duration;
 
 use posta_store::{connects, early, idempotency, told};
 
 use crate::app::App;
+use crate::flows::media;
 
 const EVERY: Duration = Duration::from_hours(1);
 const IDEMPOTENCY: Duration = Duration::from_hours(24);
@@ -33,5 +34,6 @@ async fn clean(app: &App) -> posta_store::Result<()> {
     connects::delete_expired(&mut tx, now.minus(CONNECTS)).await?;
     early::delete_old(&mut tx, now.minus(EARLY)).await?;
     told::delete_old(&mut tx, now.minus(TOLD)).await?;
-    tx.commit().await
+    tx.commit().await?;
+    media::sweep(app).await
 }

@@ -1,9 +1,7 @@
 //! Works off send jobs: many lanes at once, within a lane one at a time.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use posta_platforms::http::PLATFORM_TIMEOUT;
 use posta_store::jobs;
 use tokio::sync::Semaphore;
 
@@ -13,9 +11,6 @@ use crate::flows::send;
 
 /// How many calls to platforms are under way at once.
 const CONCURRENCY: usize = 64;
-
-/// How long a job is taken for: the longest call and room to note its outcome.
-const LEASE: Duration = Duration::from_secs(PLATFORM_TIMEOUT.as_secs() * 2 + 10);
 
 pub(super) async fn run(app: App) {
     let permits = Arc::new(Semaphore::new(CONCURRENCY));
@@ -42,7 +37,7 @@ async fn work(app: &App, permits: &Arc<Semaphore>) -> posta_store::Result<usize>
         Vec::new()
     } else {
         let mut tx = app.db.write().await?;
-        let jobs = jobs::claim(&mut tx, now, now.plus(LEASE), room).await?;
+        let jobs = jobs::claim(&mut tx, now, now.plus(send::LEASE), room).await?;
         tx.commit().await?;
         jobs
     };

@@ -2,13 +2,16 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod announced;
+mod answers;
 mod api;
 mod connect;
 mod deliver;
 mod doctor;
 mod errors;
+mod forms;
 mod happenings;
 mod inbound;
+mod media;
 mod messages;
 mod order;
 mod renew;

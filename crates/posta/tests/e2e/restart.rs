@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use posta::flows::send::Draft;
 use posta_store::{jobs, messages};
 use serde_json::json;
 
@@ -20,8 +21,10 @@ async fn enqueue(stage: &Stage, text: &str) -> posta_core::id::MessageId {
     let request = posta::flows::send::Request {
         account: &account,
         conversation: &conversation,
-        text,
+        draft: Draft { text: Some(text.to_owned()), ..Draft::default() },
         tag: None,
+        sent_via: "api",
+        may_wait: false,
         idempotency: None,
     };
     let id = posta::flows::send::enqueue(&stage.app, &mut tx, &request).await.unwrap();

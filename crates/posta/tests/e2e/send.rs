@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use posta::flows::send::Draft;
 use reqwest::Method;
 use serde_json::json;
 
@@ -261,8 +262,10 @@ story! {
                 let request = posta::flows::send::Request {
                     account: &account,
                     conversation: &conversation,
-                    text,
+                    draft: Draft { text: Some(text.clone()), ..Draft::default() },
                     tag: None,
+                    sent_via: "api",
+                    may_wait: false,
                     idempotency: None,
                 };
                 posta::flows::send::enqueue(&stage.app, &mut tx, &request).await.unwrap();
@@ -281,7 +284,7 @@ story! {
 }
 
 story! {
-    /// What is not built says so by name, and what has no effect is told.
+    /// What the platform has not is refused by name, and what has no effect is told.
     async fn fields_are_refused_or_warned_of(stage: Stage) {
         opened(stage).await;
         let path = format!("inbox/conversations/{MIRA}/messages");
@@ -295,9 +298,14 @@ story! {
         assert_eq!(warnings[0]["code"], "ignored_field");
         assert_eq!(warnings[0]["param"], "replyTo");
         assert_eq!(warnings.as_array().unwrap().len(), 1);
-        let error = send(json!({"attachmentUrl": "https://x.example/a.jpg"})).await;
-        let error = error.expect_error(501, "feature_not_available");
-        assert_eq!(error["param"], "attachmentUrl");
+        for field in ["location", "contacts", "interactive", "replyMarkup"] {
+            let error = send(json!({field: {"latitude": 1}})).await;
+            let error = error.expect_error(400, "platform_not_supported");
+            assert_eq!(error["param"], field);
+        }
+        let replies = json!([{"title": "Yes", "payload": "Y", "imageUrl": "https://x.example/a.jpg"}]);
+        let warnings = send(json!({"quickReplies": replies})).await.expect(200)["warnings"].clone();
+        assert_eq!(warnings[0]["param"], "quickReplies[0].imageUrl");
         let error = send(json!({"message": "  "})).await.expect_error(400, "missing_required_field");
         assert_eq!(error["param"], "message");
         send(json!({"messageTag": "ACCOUNT_UPDATE"})).await.expect_error(400, "invalid_field_value");

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use posta_core::id::JobId;
 use posta_store::Db;
+use posta_store::accounts::{self, State};
 use posta_store::jobs::{self, Job};
 use tokio::task::JoinSet;
 
@@ -18,6 +19,7 @@ both! {
     a_job_that_comes_late_waits_for_the_one_at_work,
     a_limit_is_kept,
     many_workers_never_share_a_lane,
+    what_is_held_is_released_for_its_account,
 }
 
 fn new(store: &Store, lane: &str, due_at: i64) -> Job {
@@ -30,6 +32,7 @@ fn new(store: &Store, lane: &str, due_at: i64) -> Job {
         attempts: 0,
         due_at: at(due_at),
         created_at: at(0),
+        hold_until: None,
     }
 }
 
@@ -125,6 +128,32 @@ async fn a_job_that_comes_late_waits_for_the_one_at_work(store: &Store) {
     assert_eq!(next_due(store).await, Some(60));
     finish(&store.db, &a2).await;
     assert_eq!(ids(&claim(&store.db, 1, 9).await), [late.id.as_str()]);
+}
+
+async fn what_is_held_is_released_for_its_account(store: &Store) {
+    let account = store.account().await;
+    let conversation = store.conversation(&account, "t1").await;
+    let message = store.new_outgoing(&conversation, "One");
+    assert!(store.insert(&message).await);
+    let subject = message.id.to_string();
+    let held = Job { subject, hold_until: Some(at(90)), ..new(store, "a", 90) };
+    add(store, &held).await;
+    let plain = Job { subject: held.subject.clone(), ..new(store, "b", 90) };
+    add(store, &plain).await;
+    let mut tx = store.write().await;
+    assert!(!jobs::is_held(&mut tx, &held.subject).await.unwrap(), "it is connected");
+    let (owner, state) = (&account.workspace_id, State::Dead);
+    assert!(
+        accounts::update_unusable(&mut tx, owner, &account.id, state, "x", at(1)).await.unwrap()
+    );
+    assert!(jobs::is_held(&mut tx, &held.subject).await.unwrap());
+    assert!(!jobs::is_held(&mut tx, "other").await.unwrap());
+    assert_eq!(jobs::update_released(&mut tx, &store.id(), at(5)).await.unwrap(), 0);
+    assert_eq!(jobs::update_released(&mut tx, &account.id, at(5)).await.unwrap(), 1);
+    tx.commit().await.unwrap();
+    let taken = claim(&store.db, 5, 9).await;
+    assert_eq!(ids(&taken), [held.id.as_str()]);
+    assert_eq!(taken[0].hold_until, Some(at(90)));
 }
 
 async fn a_limit_is_kept(store: &Store) {

@@ -15,6 +15,7 @@ use crate::flows::events::{
     ConversationBlock, InboxAccount, Payload, message_block, started_conversation,
 };
 use crate::flows::metadata::metadata;
+use crate::flows::private_reply::{self, Met};
 use crate::flows::window::{self, Opener, Opening};
 
 /// Stores a message and tells of it, unless the account has one with its remote id. Expects the
@@ -100,6 +101,11 @@ async fn outgoing(
         open_conversation(app, tx, told, &message.thread, &message.person).await?;
     if messages::is_any_sending(tx, &conversation.id).await? {
         return Ok(Taken::TooEarly);
+    }
+    match private_reply::meet_echo(app, tx, told.account, message).await? {
+        Met::Stranger => {}
+        Met::TooEarly => return Ok(Taken::TooEarly),
+        Met::Settled => return Ok(Taken::Known),
     }
     let unknown = message_changes::list_unknown(tx, &conversation.id).await?;
     if let Some(ours) = unknown.into_iter().find(|ours| is_echo_of(message, ours)) {

@@ -112,6 +112,7 @@ pub(crate) struct Stage {
     scenery: TaskTracker,
     end: CancellationToken,
     place: Place,
+    media: tempfile::TempDir,
 }
 
 /// An answer of Posta's.
@@ -182,7 +183,9 @@ impl Stage {
         let proxy = Proxy::start(&scenery, &end, &sandbox_url).await;
         let hook = Hook::start(&scenery, &end).await;
         let (listener, posta) = listen().await;
-        let layers = layers(&place.url(), &posta, &sandbox_url, &proxy.url);
+        let media = tempfile::tempdir().unwrap();
+        let mut layers = layers(&place.url(), &posta, &sandbox_url, &proxy.url);
+        layers.set("media.directory", media.path().to_str().unwrap()).unwrap();
         let app = open(&layers, &clock).await;
         let (key, profile) = first_key(&app).await;
         let server = serve(&app, listener);
@@ -205,6 +208,7 @@ impl Stage {
             scenery,
             end,
             place,
+            media,
         };
         stage.seed().await;
         stage
@@ -371,6 +375,50 @@ impl Stage {
         self.call(Method::POST, &path, Some(&body), headers).await
     }
 
+    /// Sends anything into the conversation with a person.
+    pub(crate) async fn send_form(&self, person: &str, more: Value) -> Answer {
+        let mut body = more;
+        body["accountId"] = self.account.as_str().into();
+        self.post(&format!("inbox/conversations/{person}/messages"), &body).await
+    }
+
+    /// Sends a form with a file in it.
+    pub(crate) async fn upload(
+        &self,
+        path: &str,
+        fields: &[(&str, &str)],
+        (name, file_name, bytes): (&str, &str, &[u8]),
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        const BOUNDARY: &str = "a-boundary-that-stands-in-no-file";
+        let mut body = Vec::new();
+        let begin = format!(
+            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"; \
+             filename=\"{file_name}\"\r\n\r\n"
+        );
+        body.extend_from_slice(begin.as_bytes());
+        body.extend_from_slice(bytes);
+        for (name, value) in fields {
+            let field = format!(
+                "\r\n--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}"
+            );
+            body.extend_from_slice(field.as_bytes());
+        }
+        body.extend_from_slice(format!("\r\n--{BOUNDARY}--\r\n").as_bytes());
+        let url = self.posta.join(&format!("v1/{path}")).unwrap();
+        let form = format!("multipart/form-data; boundary={BOUNDARY}");
+        let mut request = self.http.post(url).bearer_auth(&self.key).header("content-type", form);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        answer(request.body(body)).await
+    }
+
+    /// The files that Posta keeps.
+    pub(crate) fn files(&self) -> usize {
+        std::fs::read_dir(self.media.path()).unwrap().count()
+    }
+
     /// What the person sees in the conversation with the account, oldest first.
     pub(crate) async fn thread(&self, person: &str) -> Vec<Value> {
         let path = format!("instagram/accounts/lumen.cafe.demo/threads/{person}");
@@ -438,6 +486,7 @@ impl Stage {
         for (key, value) in &self.settings {
             layers.set(key, *value).unwrap();
         }
+        layers.set("media.directory", self.media.path().to_str().unwrap()).unwrap();
         self.app = open(&layers, &self.clock).await;
         self.server = serve(&self.app, listener);
     }

@@ -29,6 +29,7 @@ struct Inner {
     refused: Mutex<Option<&'static str>>,
     refusals: Mutex<usize>,
     sends: Mutex<usize>,
+    calls: Mutex<Vec<String>>,
     release: Notify,
     arrived: Notify,
 }
@@ -36,6 +37,8 @@ struct Inner {
 /// What goes wrong with one message.
 #[derive(Clone, Debug)]
 pub(crate) enum Fault {
+    /// Nothing goes wrong.
+    Pass,
     /// The platform takes it, and the connection is cut before the answer is through.
     CutAfter,
     /// The platform takes it, and the answer waits until it is released.
@@ -56,6 +59,7 @@ impl Proxy {
                 refused: Mutex::default(),
                 refusals: Mutex::default(),
                 sends: Mutex::default(),
+                calls: Mutex::default(),
                 release: Notify::new(),
                 arrived: Notify::new(),
             }),
@@ -89,6 +93,12 @@ impl Proxy {
         *self.inner.sends.lock().unwrap()
     }
 
+    /// How many calls went to paths that end so.
+    pub(crate) fn calls(&self, path: &str) -> usize {
+        let calls = self.inner.calls.lock().unwrap();
+        calls.iter().filter(|call| call.ends_with(path)).count()
+    }
+
     /// Waits until a held answer is there.
     pub(crate) async fn arrived(&self) {
         self.inner.arrived.notified().await;
@@ -103,6 +113,7 @@ impl Proxy {
 async fn pass(State(proxy): State<Proxy>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+    proxy.inner.calls.lock().unwrap().push(parts.uri.path().to_owned());
     let refused = *proxy.inner.refused.lock().unwrap();
     if refused.is_some_and(|path| parts.uri.path().ends_with(path)) {
         *proxy.inner.refusals.lock().unwrap() += 1;

@@ -1,0 +1,110 @@
+//! Forms with a file in them, read part by part; the file goes straight to disk.
+
+use axum::extract::multipart::{Field, MultipartError};
+use axum::extract::{DefaultBodyLimit, FromRequest, Multipart, Request};
+use axum::http::StatusCode;
+use posta_core::failure::Code;
+use posta_store::media::Media;
+
+use super::auth::Caller;
+use super::error::{ApiError, Result};
+use crate::app::App;
+use crate::flows::media::{Incoming, LARGEST};
+use crate::router::LARGEST_BODY;
+
+/// A form that is being read.
+pub(crate) struct Form(Multipart);
+
+/// A part of a form.
+pub(crate) enum Part {
+    /// A field and its text.
+    Text(String, String),
+    /// The file.
+    File(Box<File>),
+}
+
+/// A file that has come in and is not checked yet.
+pub(crate) struct File {
+    incoming: Incoming,
+    filename: String,
+    content_type: Option<String>,
+}
+
+impl File {
+    /// Ends the file. What `declared` says of its type goes before what its part of the form says.
+    pub(crate) async fn finish(
+        self: Box<Self>,
+        app: &App,
+        declared: Option<&str>,
+    ) -> Result<Media> {
+        let declared = declared.or(self.content_type.as_deref());
+        Ok(self.incoming.finish(app, &self.filename, declared).await?)
+    }
+}
+
+impl Form {
+    /// Begins to read a form.
+    pub(crate) async fn read(mut request: Request) -> Result<Self> {
+        let largest = usize::try_from(LARGEST).unwrap_or(usize::MAX).saturating_add(LARGEST_BODY);
+        DefaultBodyLimit::max(largest).apply(&mut request);
+        let multipart = Multipart::from_request(request, &()).await;
+        multipart
+            .map(Self)
+            .map_err(|rejection| ApiError::new(Code::InvalidContent, rejection.body_text()))
+    }
+
+    /// Reads the next part; the one named `file` is the file.
+    pub(crate) async fn next(
+        &mut self,
+        app: &App,
+        caller: &Caller,
+        file: &str,
+    ) -> Result<Option<Part>> {
+        let Some(field) = self.0.next_field().await.map_err(|error| broken(&error))? else {
+            return Ok(None);
+        };
+        let name = field.name().unwrap_or_default().to_owned();
+        if name == file {
+            return take_in(app, caller, field).await.map(|file| Some(Part::File(Box::new(file))));
+        }
+        text(field, &name).await.map(|text| Some(Part::Text(name, text)))
+    }
+}
+
+async fn take_in(app: &App, caller: &Caller, mut field: Field<'_>) -> Result<File> {
+    let filename = field.file_name().unwrap_or("file").to_owned();
+    let content_type = field.content_type().map(ToOwned::to_owned);
+    let mut incoming = Incoming::begin(app, caller.workspace()).await?;
+    loop {
+        let failed = match field.chunk().await {
+            Ok(Some(chunk)) => match incoming.write(&chunk).await {
+                Ok(()) => continue,
+                Err(error) => ApiError::from(error),
+            },
+            Ok(None) => return Ok(File { incoming, filename, content_type }),
+            Err(error) => broken(&error),
+        };
+        incoming.discard(app).await?;
+        return Err(failed);
+    }
+}
+
+async fn text(mut field: Field<'_>, name: &str) -> Result<String> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = field.chunk().await.map_err(|error| broken(&error))? {
+        if bytes.len() + chunk.len() > LARGEST_BODY {
+            let message = format!("{name} has more than {LARGEST_BODY} bytes");
+            return Err(ApiError::new(Code::BodyTooLarge, message).param(name));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    String::from_utf8(bytes).map_err(|_| ApiError::bad_value(name, "is not UTF-8"))
+}
+
+fn broken(error: &MultipartError) -> ApiError {
+    let code = match error.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Code::BodyTooLarge,
+        _ => Code::InvalidContent,
+    };
+    ApiError::new(code, error.body_text())
+}

@@ -1,0 +1,363 @@
+//! Sending a message and waiting for what becomes of it.
+
+mod parts;
+mod request;
+
+use axum::Json;
+use axum::extract::{Request as HttpRequest, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use posta_core::event::AttachmentKind;
+use posta_core::failure::Code;
+use posta_core::id::{ConversationId, MessageId};
+use posta_core::message::Content;
+use posta_core::time::Timestamp;
+use posta_store::Tx;
+use posta_store::accounts::Account;
+use posta_store::idempotency::{self as known_requests, Known, Which};
+use posta_store::messages::{Message, Status};
+use posta_store::sends;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::openapi::schema::Object;
+use utoipa::{IntoParams, ToSchema};
+
+pub(crate) use self::parts::{ButtonRequest, QuickReplyRequest, buttons, list, quick_reply};
+pub(crate) use self::request::{SendForm, SendRequest};
+use super::auth::Caller;
+use super::describe::one_of;
+use super::error::{ApiError, Result};
+use super::extract::{Body, Query, Segment};
+use super::idempotency::{self, IdempotencyKey};
+use crate::app::App;
+use crate::flows::send::{self as flow, Request};
+use crate::flows::window::{self, Window};
+use crate::flows::{FlowError, outcome};
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct SendAnswer {
+    success: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<Warning>,
+    data: SendData,
+}
+
+/// Something in the request that had no effect.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Warning {
+    /// `ignored_field`.
+    pub(crate) code: &'static str,
+    pub(crate) param: String,
+    pub(crate) message: String,
+}
+
+/// The message that was sent, or is on its way.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SendData {
+    /// The platform's id of it; ours while the platform has not answered. Of several, the first.
+    message_id: String,
+    /// Our id of the conversation.
+    conversation_id: ConversationId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = sending)]
+    status: Option<Status>,
+    /// What was attached.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    attachments: Vec<SentAttachment>,
+    /// The ids of all messages that the request became, if there are several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    message_ids: Vec<String>,
+    /// The part that was not sent although those before it were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    partial_failure: Option<PartialFailure>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct SentAttachment {
+    /// What it is.
+    #[serde(rename = "type")]
+    kind: AttachmentKind,
+    /// Where the platform got it; empty when it has it.
+    url: String,
+}
+
+/// A part of a request that was not sent.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PartialFailure {
+    /// `text`, `attachment` or `template`.
+    part: &'static str,
+    /// Which of `messageIds` it is, from 0. Those after it were not tried.
+    index: usize,
+    /// What failed and why, for people.
+    error: String,
+    /// The stable code.
+    code: String,
+    /// The platform's own words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    platform_error: Option<Value>,
+}
+
+fn sending() -> Object {
+    one_of("Where it stands; only when the answer is 202.", &["queued", "sending"])
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Query)]
+pub(crate) struct SendQuery {
+    /// Whether to say only what would happen.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// What would happen to a message.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct DryRun {
+    success: bool,
+    /// Always true.
+    dry_run: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<Warning>,
+    data: DryRunData,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct DryRunData {
+    /// Whether it would be sent, or held.
+    allowed: bool,
+    /// Why, for people.
+    reason: String,
+    /// The code that it would be refused with.
+    code: Option<String>,
+    /// The field at fault.
+    param: Option<String>,
+    /// Until when it would be let through; null when nothing ends that.
+    until: Option<Timestamp>,
+    /// Whether it would wait for the account to be connected again.
+    held: bool,
+    /// The conversation's reply window; null where the platform has none.
+    window: Option<Window>,
+    /// The messages that it would become.
+    #[schema(value_type = Vec<Object>)]
+    would_send: Vec<Content>,
+}
+
+/// Sends a message.
+///
+/// Answers 200 with the platform's id once the platform has taken it, and 202 with ours if that
+/// takes longer than `api.send_wait_seconds`. Send an `Idempotency-Key`, and a repeat of the
+/// request sends nothing twice. With `dryRun=true` nothing is sent, and the answer says what would be.
+#[utoipa::path(post, path = "/v1/inbox/conversations/{conversationId}/messages",
+    operation_id = "send_inbox_message", tag = "Inbox",
+    params(("conversationId" = String, Path, description = "Our id of it, or the platform's"),
+        SendQuery, IdempotencyKey),
+    request_body(content((SendRequest = "application/json"), (SendForm = "multipart/form-data"))),
+    responses((status = 200, body = SendAnswer), (status = 202, body = SendAnswer)))]
+pub(crate) async fn send(
+    State(app): State<App>,
+    caller: Caller,
+    key: IdempotencyKey,
+    Segment(id): Segment,
+    Query(query): Query<SendQuery>,
+    request: HttpRequest,
+) -> Result<Response> {
+    let Body { value: request, hash } = request::read(&app, &caller, request).await?;
+    let warnings = request.warnings()?;
+    let (draft, tag) = (request.draft()?, request.tag()?);
+    let mut tx = app.db.write().await?;
+    let which = key.which(&caller).filter(|_| !query.dry_run);
+    if let Some(which) = which
+        && let Some(known) = idempotency::begin(&app, &mut tx, which, &hash).await?
+        && let Some(earlier) = earlier(&app, &mut tx, &caller, which, &hash, &known).await?
+    {
+        return answer(&earlier, warnings, true);
+    }
+    let (account, conversation) = caller.conversation(&mut tx, &request.account_id, &id).await?;
+    let wanted = Request {
+        account: &account,
+        conversation: &conversation,
+        draft,
+        tag,
+        sent_via: request.sent_via.as_str(),
+        may_wait: request.hold,
+        idempotency: which,
+    };
+    if query.dry_run {
+        return dry_run(&app, &mut tx, &wanted, warnings).await;
+    }
+    let message = flow::enqueue(&app, &mut tx, &wanted)
+        .await
+        .map_err(|error| refused(error.into(), &account))?;
+    tx.commit().await?;
+    app.wake.send.notify_one();
+    let messages = outcome::settled(&app, &account, &message).await?;
+    if messages.first().is_some_and(|first| first.status == Status::Failed)
+        && let Some(which) = which
+    {
+        release(&app, which, &message).await?;
+    }
+    answer(&messages, warnings, false).map_err(|error| refused(error, &account))
+}
+
+/// Says what would happen. The transaction is dropped, so nothing does.
+async fn dry_run(
+    app: &App,
+    tx: &mut Tx,
+    wanted: &Request<'_>,
+    warnings: Vec<Warning>,
+) -> Result<Response> {
+    let platform = posta_platforms::get(&wanted.account.platform);
+    let now = app.clock.now();
+    let window = platform.and_then(|platform| window::of(platform, wanted.conversation, now));
+    let mut data = DryRunData {
+        allowed: true,
+        reason: "the message would be sent".to_owned(),
+        code: None,
+        param: None,
+        until: None,
+        held: false,
+        window,
+        would_send: Vec::new(),
+    };
+    match flow::allowed(app, tx, wanted).await {
+        Ok(allowed) => {
+            data.until = allowed.permit.until;
+            data.held = allowed.is_held;
+            data.would_send = allowed.messages;
+            if allowed.is_held {
+                "it would wait until the account is connected again".clone_into(&mut data.reason);
+            }
+        }
+        Err(error @ (FlowError::Store(_) | FlowError::Disk(_))) => return Err(error.into()),
+        Err(error) => {
+            let error = ApiError::from(error);
+            data.allowed = false;
+            data.code = Some(error.code.to_string());
+            data.param = error.param.map(String::from);
+            data.reason = error.message;
+        }
+    }
+    Ok(Json(DryRun { success: true, dry_run: true, warnings, data }).into_response())
+}
+
+fn refused(mut error: ApiError, account: &Account) -> ApiError {
+    error.more.platform = Some(account.platform.clone());
+    error
+}
+
+/// What became of an earlier request with the same key. `None` when it may run again: none of its
+/// messages was sent.
+async fn earlier(
+    app: &App,
+    tx: &mut Tx,
+    caller: &Caller,
+    which: Which<'_>,
+    hash: &str,
+    known: &Known,
+) -> Result<Option<Vec<Message>>> {
+    let Some(id) = &known.message_id else {
+        return Err(idempotency::conflict());
+    };
+    let messages = sends::list(tx, caller.workspace(), id).await?;
+    let is_on_its_way = |one: &Message| matches!(one.status, Status::Queued | Status::Sending);
+    match messages.first().map(|first| first.status) {
+        Some(Status::Sent) if !messages.iter().any(is_on_its_way) => Ok(Some(messages)),
+        Some(Status::Failed) => {
+            known_requests::delete(tx, which).await?;
+            known_requests::insert(tx, which, hash, app.clock.now()).await?;
+            Ok(None)
+        }
+        // On its way, or nobody knows: in no case is it sent again.
+        _ => Err(idempotency::conflict()),
+    }
+}
+
+/// Forgets a request whose message certainly was not sent, unless it has been repeated meanwhile.
+async fn release(app: &App, which: Which<'_>, message: &MessageId) -> Result<()> {
+    let mut tx = app.db.write().await?;
+    let known = known_requests::find(&mut tx, which).await?;
+    if known.is_some_and(|known| known.message_id.as_ref() == Some(message)) {
+        known_requests::delete(&mut tx, which).await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
+/// Says what became of a request's messages. It has failed if the first one has; what comes after
+/// is reported beside it.
+fn answer(messages: &[Message], warnings: Vec<Warning>, is_replay: bool) -> Result<Response> {
+    let first = messages.first().ok_or_else(|| ApiError::internal("a send without messages"))?;
+    if matches!(first.status, Status::Failed | Status::Unknown) {
+        return Err(failure(first));
+    }
+    let is_on_its_way = |one: &&Message| matches!(one.status, Status::Queued | Status::Sending);
+    let on_its_way = messages.iter().find(is_on_its_way);
+    let id = |one: &Message| {
+        one.remote_id.as_ref().map_or_else(|| one.id.to_string(), ToString::to_string)
+    };
+    let attachments = messages.iter().flat_map(|one| &one.attachments.0);
+    let attachment = |one: &posta_core::event::Attachment| SentAttachment {
+        kind: one.kind,
+        url: one.url.clone().unwrap_or_default(),
+    };
+    let data = SendData {
+        message_id: id(first),
+        conversation_id: first.conversation_id.clone(),
+        status: on_its_way.map(|one| one.status),
+        attachments: attachments.map(attachment).collect(),
+        message_ids: if messages.len() > 1 { messages.iter().map(id).collect() } else { vec![] },
+        partial_failure: partial_failure(messages),
+    };
+    let status = if on_its_way.is_some() { StatusCode::ACCEPTED } else { StatusCode::OK };
+    let answer = Json(SendAnswer { success: true, warnings, data });
+    let response = (status, answer).into_response();
+    Ok(if is_replay { idempotency::replayed(response) } else { response })
+}
+
+fn partial_failure(messages: &[Message]) -> Option<PartialFailure> {
+    let is_lost = |one: &Message| matches!(one.status, Status::Failed | Status::Unknown);
+    let index = messages.iter().position(is_lost)?;
+    let lost = &messages[index];
+    let error = failure(lost);
+    let part = match lost.content.as_ref().map(|content| &content.0) {
+        Some(Content::Media { .. } | Content::Share { .. } | Content::Sticker { .. }) => {
+            "attachment"
+        }
+        Some(Content::Cards { .. }) => "template",
+        Some(Content::Text { .. } | Content::Buttons { .. }) | None => "text",
+    };
+    Some(PartialFailure {
+        part,
+        index,
+        code: error.code.to_string(),
+        error: error.message,
+        platform_error: error.more.platform_error,
+    })
+}
+
+/// The stored reason why a message was not sent, as its sender hears it.
+fn failure(message: &Message) -> ApiError {
+    let stored = message.error.as_ref().map(|json| json.0.clone()).unwrap_or_default();
+    let mut error = stored_error(&stored);
+    if message.status == Status::Unknown {
+        error.more.details = Some(json!({"messageId": message.id}));
+    }
+    error
+}
+
+/// A failure as it was kept.
+pub(crate) fn stored_error(stored: &Value) -> ApiError {
+    let code = Code::ALL.iter().find(|code| stored["code"] == code.as_str());
+    let text = stored["message"].as_str().unwrap_or("the message was not sent");
+    let mut error = ApiError::new(code.copied().unwrap_or(Code::PlatformRefused), text);
+    error.more.remedy = stored["remedy"].as_str().map(ToOwned::to_owned);
+    error.more.platform_error =
+        Some(stored["platformError"].clone()).filter(|said| !said.is_null());
+    error.more.details = Some(stored["details"].clone()).filter(|details| !details.is_null());
+    error
+}

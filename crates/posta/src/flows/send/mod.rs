@@ -1,0 +1,234 @@
+//! Sending: may this be sent, which messages does it become, and into the lane with them.
+
+mod attempt;
+mod draft;
+mod split;
+
+use std::time::Duration;
+
+use posta_core::event::{Attachment, AttachmentKind, Direction};
+use posta_core::failure::{Code, ConnectorError};
+use posta_core::id::MessageId;
+use posta_core::message::{Content, MediaKind, MediaSource, Tag};
+use posta_platforms::contract::Platform;
+use posta_store::accounts::{Account, State};
+use posta_store::conversations::Conversation;
+use posta_store::idempotency::{self, Which};
+use posta_store::jobs::{self, Job};
+use posta_store::messages::{self, Message, Origin, Status};
+use posta_store::{Json, Tx};
+use serde_json::{Value, json};
+
+pub use self::attempt::{LEASE, attempt};
+pub(super) use self::attempt::{jittered, stored};
+pub(super) use self::draft::messages as messages_of;
+pub use self::draft::{Attached, Draft};
+use super::window::{self, Permit, Sender};
+use super::{FlowError, media, refusal};
+use crate::app::App;
+
+/// The kind of the jobs this flow makes and works off.
+pub const JOB: &str = "send";
+
+/// How long a message is held for an account where no window ends it.
+const HOLD: Duration = Duration::from_hours(24);
+
+/// What somebody wants to send.
+#[derive(Debug)]
+pub struct Request<'a> {
+    /// The account that writes.
+    pub account: &'a Account,
+    /// The conversation it is written in.
+    pub conversation: &'a Conversation,
+    /// What it says.
+    pub draft: Draft,
+    /// The permission it is sent under.
+    pub tag: Option<Tag>,
+    /// What made us send it: `human`, `api`, or the name of an automation.
+    pub sent_via: &'a str,
+    /// Whether it may wait until the account is connected again.
+    pub may_wait: bool,
+    /// The client's idempotency key, already begun in this transaction.
+    pub idempotency: Option<Which<'a>>,
+}
+
+/// A request that may be carried out.
+#[derive(Debug)]
+pub struct Allowed {
+    /// The messages that it becomes, in their order.
+    pub messages: Vec<Content>,
+    /// That, and until when, the reply window lets them through.
+    pub permit: Permit,
+    /// Whether they wait until the account is connected again.
+    pub is_held: bool,
+}
+
+/// Puts a request's messages into their conversation's lane, if they may be sent. Returns the id of
+/// the first.
+///
+/// # Errors
+/// When it may not be sent: nothing has happened then. Or the database failed.
+pub async fn enqueue(
+    app: &App,
+    tx: &mut Tx,
+    request: &Request<'_>,
+) -> Result<MessageId, FlowError> {
+    let allowed = allowed(app, tx, request).await?;
+    let now = app.clock.now();
+    let hold_until = request.may_wait.then(|| allowed.permit.until.unwrap_or(now.plus(HOLD)));
+    let due_at = hold_until.filter(|_| allowed.is_held).unwrap_or(now);
+    let mut first = None;
+    for content in allowed.messages {
+        let message = message(app, request, content, first.clone());
+        messages::insert(tx, &message).await?;
+        let job = Job {
+            id: app.ids.next(),
+            kind: JOB.to_owned(),
+            lane: request.conversation.id.to_string(),
+            workspace_id: message.workspace_id,
+            subject: message.id.to_string(),
+            attempts: 0,
+            due_at,
+            created_at: now,
+            hold_until,
+        };
+        jobs::insert(tx, &job).await?;
+        first.get_or_insert(message.id);
+    }
+    let first = first.ok_or_else(|| refusal(Code::InvalidContent, "there is nothing to send"))?;
+    if let Some(which) = request.idempotency {
+        idempotency::update_message(tx, which, &first).await?;
+    }
+    Ok(first)
+}
+
+/// Whether the account may send this now: the one place that asks. Nothing changes by asking.
+///
+/// # Errors
+/// Why not. Or the database failed.
+pub async fn allowed(app: &App, tx: &mut Tx, request: &Request<'_>) -> Result<Allowed, FlowError> {
+    let account = request.account;
+    let platform = can_send(account)?;
+    let messages = draft::messages(platform.limits(), platform.title(), &request.draft)?;
+    for content in &messages {
+        media::check(app, tx, account, platform.limits(), content).await?;
+    }
+    let is_connected = account.state == State::Connected;
+    if !is_connected && !request.may_wait {
+        return Err(disconnected(app, account).into());
+    }
+    let (sender, now) = (Sender::of(Some(request.sent_via)), app.clock.now());
+    let permit = window::permits(platform, request.conversation, sender, request.tag, now)?;
+    Ok(Allowed { messages, permit, is_held: !is_connected })
+}
+
+/// The platform of an account, if it takes messages.
+pub(super) fn can_send(account: &Account) -> Result<&'static dyn Platform, Box<ConnectorError>> {
+    let Some(platform) = posta_platforms::get(&account.platform) else {
+        return Err(refusal(Code::PlatformNotSupported, account.platform.clone()));
+    };
+    if platform.messages().is_none() {
+        let message = format!("{} takes no messages", platform.title());
+        return Err(refusal(Code::PlatformNotSupported, message));
+    }
+    Ok(platform)
+}
+
+/// Refuses what an account cannot do while it is disconnected, and says how it is connected again.
+#[must_use]
+pub fn disconnected(app: &App, account: &Account) -> Box<ConnectorError> {
+    let reason = account.state_reason.as_deref().unwrap_or("it was disconnected");
+    let message = format!("{} cannot send: {reason}", account.username);
+    let mut error = refusal(Code::AccountDisconnected, message);
+    let mut url = app.config.public_url.clone();
+    url.set_path(&format!("/v1/connect/{}", account.platform));
+    url.query_pairs_mut()
+        .append_pair("profileId", account.profile_id.as_str())
+        .append_pair("reconnectAccountId", account.id.as_str());
+    error.details = Some(json!({"reconnectUrl": url}));
+    error
+}
+
+/// Lets the messages go that were held until the account is connected again.
+///
+/// # Errors
+/// When the database failed.
+pub async fn release(app: &App, tx: &mut Tx, account: &Account) -> posta_store::Result<()> {
+    jobs::update_released(tx, &account.id, app.clock.now()).await.map(drop)
+}
+
+/// A message of a request, as it is stored before it is sent.
+pub(super) fn message(
+    app: &App,
+    request: &Request<'_>,
+    content: Content,
+    part_of: Option<MessageId>,
+) -> Message {
+    let (account, now) = (request.account, app.clock.now());
+    Message {
+        id: app.ids.next(),
+        workspace_id: account.workspace_id.clone(),
+        account_id: account.id.clone(),
+        conversation_id: request.conversation.id.clone(),
+        remote_id: None,
+        direction: Direction::Outgoing,
+        status: Status::Queued,
+        text: content.as_text().map(ToOwned::to_owned),
+        attachments: Json(attachments(&content)),
+        sender_id: account.id.to_string(),
+        sent_via: Some(request.sent_via.to_owned()),
+        tag: request.tag.map(|Tag::HumanAgent| "HUMAN_AGENT".to_owned()),
+        metadata: None,
+        error: None,
+        is_read: true,
+        read_at: None,
+        sent_at: now,
+        created_at: now,
+        content: Some(Json(content)),
+        origin: Origin::Api,
+        part_of,
+        comment_id: None,
+        deleted_at: None,
+        edited_at: None,
+        edit_count: 0,
+        edit_history: Json(Vec::new()),
+        reactions: Json(Vec::new()),
+    }
+}
+
+/// Shows what is attached to a message of ours as it is shown of others.
+#[must_use]
+pub fn attachments(content: &Content) -> Vec<Attachment> {
+    let plain = |kind, url: Option<String>, payload| {
+        vec![Attachment { kind, original: None, url, payload }]
+    };
+    match content {
+        Content::Text { .. } => Vec::new(),
+        Content::Media { items, .. } => items
+            .iter()
+            .flat_map(|item| {
+                let kind = match item.kind {
+                    MediaKind::Image => AttachmentKind::Image,
+                    MediaKind::Video => AttachmentKind::Video,
+                    MediaKind::Audio => AttachmentKind::Audio,
+                    MediaKind::File => AttachmentKind::File,
+                };
+                match &item.source {
+                    MediaSource::Url(url) => plain(kind, Some(url.clone()), Value::Null),
+                    MediaSource::Uploaded(id) => plain(kind, None, json!({"attachmentId": id})),
+                }
+            })
+            .collect(),
+        Content::Buttons { buttons, .. } => {
+            plain(AttachmentKind::Template, None, json!({"buttons": buttons}))
+        }
+        Content::Cards { cards } => plain(AttachmentKind::Template, None, json!({"cards": cards})),
+        Content::Share { post } => plain(AttachmentKind::Share, None, json!({"id": post})),
+        Content::Sticker { name } => vec![Attachment {
+            kind: AttachmentKind::Sticker,
+            original: Some(name.clone()),
+            url: None,
+            payload: Value::Null,
+        }],
+    }
+}

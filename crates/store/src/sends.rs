@@ -1,0 +1,55 @@
+//! Messages that we send: the parts of one request, and what is written to them afterwards.
+
+use posta_core::id::{AccountId, MessageId, RemoteComment, RemoteMessage, WorkspaceId};
+use serde_json::Value;
+
+use crate::messages::{Message, columns};
+use crate::sql::sql;
+use crate::text::json;
+use crate::{Result, Tx};
+
+/// Lists the messages that one request asked for, by the id of the first, in their order.
+pub async fn list(tx: &mut Tx, owner: &WorkspaceId, first: &MessageId) -> Result<Vec<Message>> {
+    sql!(tx, |c| sqlx::query_as(concat!(
+        "SELECT ",
+        columns!(),
+        " FROM messages WHERE workspace_id = $1 AND (id = $2 OR part_of = $2) ORDER BY id"
+    ))
+    .bind(owner)
+    .bind(first)
+    .fetch_all(c)
+    .await)
+}
+
+/// Gives up the parts of a request that are still waiting, because one before them was not sent.
+pub async fn update_rest_failed(tx: &mut Tx, first: &MessageId, error: &Value) -> Result<u64> {
+    Ok(sql!(tx, |c| sqlx::query(
+        "UPDATE messages SET status = 'failed', error = $2
+         WHERE part_of = $1 AND status = 'queued'"
+    )
+    .bind(first)
+    .bind(json(error)?)
+    .execute(c)
+    .await?
+    .rows_affected()))
+}
+
+/// Notes that a message, which came by its echo, is our private reply to a comment.
+pub async fn update_private_reply(
+    tx: &mut Tx,
+    account: &AccountId,
+    remote: &RemoteMessage,
+    comment: &RemoteComment,
+) -> Result<()> {
+    sql!(tx, |c| sqlx::query(
+        "UPDATE messages SET comment_id = $3, sent_via = 'api'
+         WHERE account_id = $1 AND remote_id = $2"
+    )
+    .bind(account)
+    .bind(remote)
+    .bind(comment)
+    .execute(c)
+    .await?
+    .rows_affected());
+    Ok(())
+}
