@@ -1,8 +1,9 @@
 //! The scenarios that ship, and how `posta sandbox run` tells what went wrong.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 fn run(arguments: &[&str]) -> Output {
     let posta = env!("CARGO_BIN_EXE_posta");
@@ -25,7 +26,7 @@ fn shipped() -> Vec<PathBuf> {
 fn all_that_ship_pass() {
     let files = shipped();
     let names: Vec<&str> = files.iter().map(|file| file.to_str().unwrap()).collect();
-    assert!(names.len() >= 4 && names.iter().all(|name| name.ends_with(".yaml")), "{names:?}");
+    assert!(names.len() >= 9 && names.iter().all(|name| name.ends_with(".yaml")), "{names:?}");
     let output = run(&names);
     let (report, errors) = (text(&output.stdout), text(&output.stderr));
     assert!(output.status.success(), "{report}\n{errors}");
@@ -79,4 +80,44 @@ fn a_file_that_cannot_be_read_is_named_with_the_line_before_anything_is_played()
         errors.ends_with("mine.yaml:4: there is no field expct; did you mean expect?\n"),
         "{errors}"
     );
+}
+
+/// `posta dev` has a program that answers whoever writes.
+const ANSWERED: &str = r#"
+name: My program answers
+steps:
+  - connect: lumen.cafe.demo
+  - deed: people/noor.demo/write
+    with: {text: "Are you open?"}
+    events: [{event: message.received, message: {text: "Are you open?"}}]
+  - look: accounts/lumen.cafe.demo/threads/noor.demo
+    expect:
+      messages: {$has: {direction: outgoing, text: "Thanks for writing! You said: Are you open?"}}
+"#;
+
+#[test]
+fn a_posta_that_runs_already_can_be_played_against() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut dev = Command::new(env!("CARGO_BIN_EXE_posta"))
+        .args(["dev", "--json", "--listen", "127.0.0.1:0", "--sandbox-listen", "127.0.0.1:0"])
+        .arg("--data-dir")
+        .arg(folder.path().join("data"))
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(dev.stdout.take().unwrap()).lines();
+    let mut told = lines.map(|line| serde_json::from_str::<serde_json::Value>(&line.unwrap()));
+    let ready = told.find_map(|told| told.ok().filter(|told| told["ready"] == true)).unwrap();
+    let at = |name: &str| ready[name].as_str().unwrap().to_owned();
+    let key = std::fs::read_to_string(at("apiKeyFile")).unwrap();
+    let file = folder.path().join("mine.yaml");
+    std::fs::write(&file, ANSWERED).unwrap();
+    let sandbox = at("sandbox").replace("/_sandbox/", "");
+    let running = ["--url", &at("posta"), "--api-key", key.trim(), "--sandbox-url", &sandbox];
+    let output = run(&[&running[..], &[file.to_str().unwrap()]].concat());
+    dev.kill().unwrap();
+    dev.wait().unwrap();
+    let (report, errors) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{report}\n{errors}");
+    assert!(report.ends_with("1 scenarios: 1 passed, 0 failed\n"), "{report}");
 }
