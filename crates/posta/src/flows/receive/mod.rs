@@ -12,10 +12,12 @@ mod read;
 mod referral;
 mod seek;
 
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use posta_core::event::{Event, What};
-use posta_core::id::EventId;
+use posta_core::id::{EventId, RemoteAccount};
 use posta_core::time::Timestamp;
 use posta_store::accounts::{self, Account};
 use posta_store::events::Cause;
@@ -105,8 +107,9 @@ pub async fn receive(app: &App, tx: &mut Tx, row: &Inbound) -> posta_store::Resu
         }
     };
     let mut all = Vec::with_capacity(events.len());
+    let mut hearers = Hearers::default();
     for (position, event) in (0..).zip(&events) {
-        all.push(take(app, tx, row, position, event).await?);
+        all.push(take(app, tx, row, &mut hearers, position, event).await?);
     }
     settle(app, tx, row, &all).await?;
     Ok(events.len())
@@ -130,7 +133,7 @@ pub async fn receive_apart(app: &App, row: &Inbound) -> posta_store::Result<Opti
     let (mut all, mut problem) = (Vec::with_capacity(events.len()), None);
     for (position, event) in (0..).zip(&events) {
         let mut tx = app.db.write().await?;
-        match take(app, &mut tx, row, position, event).await {
+        match take(app, &mut tx, row, &mut Hearers::default(), position, event).await {
             Ok(taken) => {
                 tx.commit().await?;
                 all.push(taken);
@@ -194,10 +197,39 @@ pub async fn hurry_echoes(app: &App) -> posta_store::Result<()> {
     Ok(())
 }
 
+/// The accounts that hear of a webhook's events, by the platform's id: of a thousand events most are
+/// of the same one. Whoever is in here is locked for the transaction.
+type Hearers = HashMap<RemoteAccount, Arc<[Account]>>;
+
+/// Finds the accounts that hear of an event, locks their workspaces, and notes that they heard.
+async fn hearers(
+    app: &App,
+    tx: &mut Tx,
+    row: &Inbound,
+    known: &mut Hearers,
+    id: &RemoteAccount,
+) -> posta_store::Result<Arc<[Account]>> {
+    if let Some(accounts) = known.get(id) {
+        return Ok(Arc::clone(accounts));
+    }
+    let mut accounts = accounts::list_by_remote(tx, &row.platform, id).await?;
+    // An account hears only what was signed by the app it is connected through; otherwise one
+    // customer's app secret could forge another's messages.
+    accounts.retain(|one| row.verified_by.contains(&one.oauth_app_id));
+    for account in &accounts {
+        workspaces::lock(tx, &account.workspace_id).await?;
+        accounts::update_last_event(tx, &account.id, app.clock.now()).await?;
+    }
+    let accounts: Arc<[Account]> = accounts.into();
+    known.insert(id.clone(), Arc::clone(&accounts));
+    Ok(accounts)
+}
+
 async fn take(
     app: &App,
     tx: &mut Tx,
     row: &Inbound,
+    known: &mut Hearers,
     position: i64,
     event: &Event,
 ) -> posta_store::Result<Taken> {
@@ -205,12 +237,10 @@ async fn take(
         tracing::info!(platform = row.platform, "the platform's dashboard sent a test");
         return Ok(Taken::Known);
     }
-    let accounts = accounts::list_by_remote(tx, &row.platform, &event.account).await?;
+    let accounts = hearers(app, tx, row, known, &event.account).await?;
     let cause = Cause { inbound_id: row.id.clone(), position };
     let mut taken = Taken::NoAccount;
-    // An account hears only what was signed by the app it is connected through; otherwise one
-    // customer's app secret could forge another's messages.
-    for account in accounts.iter().filter(|one| row.verified_by.contains(&one.oauth_app_id)) {
+    for account in accounts.iter() {
         let told = Told {
             account,
             at: event.at.unwrap_or(row.received_at),
@@ -218,12 +248,10 @@ async fn take(
             is_standby: event.standby,
             cause: Some(&cause),
         };
-        workspaces::lock(tx, &account.workspace_id).await?;
         let of_this = apply(app, tx, &told, event).await?;
         if of_this == Taken::TooEarly || taken != Taken::TooEarly {
             taken = of_this;
         }
-        accounts::update_last_event(tx, &account.id, app.clock.now()).await?;
     }
     metrics::counter!(
         "posta_events_total", "platform" => row.platform.clone(), "event" => event.what.name()
