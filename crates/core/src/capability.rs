@@ -12,6 +12,10 @@ pub enum Capability {
     Auth,
     /// Receive webhooks.
     Inbound,
+    /// Subscribe to an account's events, and see whether that still holds.
+    Subscriptions,
+    /// Hear that an owner took the app away or wants their data deleted.
+    Callbacks,
     /// Send messages.
     Messages,
     /// Mark as read and show typing.

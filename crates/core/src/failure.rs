@@ -132,6 +132,9 @@ codes! {
     WindowDisputed = "window_disputed", 403, PlatformError,
         "The platform calls the reply window closed, and by our record it is open.",
         "Look into the causes in `details.likelyCauses`, the likeliest first.";
+    MessagingRestricted = "messaging_restricted", 403, PlatformError,
+        "The platform has restricted the account's messages.",
+        "See `messagingRestriction` in the account's health, and its status in the platform's app.";
     ResourceNotFound = "resource_not_found", 404, NotFound,
         "There is no such thing, or this key cannot see it.", "Check the id and the key's profiles.";
     RouteNotFound = "route_not_found", 404, NotFound,

@@ -1,6 +1,7 @@
 //! What a connector is handed for one call: credentials, where the platform is, client and clock.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use posta_core::failure::{Code, ConnectorError, Retry};
 use posta_core::id::RemoteAccount;
@@ -24,6 +25,37 @@ pub struct Cx<'a> {
     pub app: &'a AppCredentials,
     /// The account and its token; `None` while connecting.
     pub account: Option<&'a AccountCredentials>,
+    /// Who wants to know how much of what the platform allows is used up.
+    pub gauge: Option<&'a Gauge>,
+}
+
+/// How much of what a platform allows is used up, as its answers say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// The highest figure, in percent.
+    pub percent: u64,
+    /// How long the platform asks us to stay away.
+    pub regain: Option<Duration>,
+}
+
+/// Told of the usage that each answer of a platform speaks of.
+pub struct Gauge(Box<dyn Fn(Usage) + Send + Sync>);
+
+impl Gauge {
+    /// Tells `listener`.
+    pub fn new(listener: impl Fn(Usage) + Send + Sync + 'static) -> Self {
+        Self(Box::new(listener))
+    }
+
+    pub(crate) fn show(&self, usage: Usage) {
+        (self.0)(usage);
+    }
+}
+
+impl std::fmt::Debug for Gauge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Gauge")
+    }
 }
 
 impl<'a> Cx<'a> {

@@ -96,6 +96,8 @@ pub struct Wake {
     pub send: Notify,
     /// There are deliveries to make.
     pub deliver: Notify,
+    /// There is data to delete.
+    pub erase: Notify,
 }
 
 /// Counts work that has been taken and not finished.

@@ -6,16 +6,17 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::{Request, Uri};
 use axum::middleware::from_fn_with_state;
 use axum::response::Redirect;
-use axum::routing::get;
+use axum::routing::{get, post};
 use tower::util::MapRequest;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::{
-    account_health, accounts, auth, connect, conversations, describe, docs, doctor, events, health,
-    inbound, keys, media, menus, messages, oauth_apps, observe, private_reply, profiles, reactions,
-    send, webhook_logs, webhook_test, webhooks,
+    account_health, account_list, accounts, auth, callbacks, connect, conversations, describe,
+    docs, doctor, events, health, inbound, keys, media, menus, messages, oauth_app_list,
+    oauth_app_test, oauth_apps, observe, private_reply, profiles, reactions, send, subscription,
+    webhook_logs, webhook_test, webhooks,
 };
 use crate::app::App;
 
@@ -28,13 +29,15 @@ fn with_key() -> OpenApiRouter<App> {
         .routes(routes!(keys::verify))
         .routes(routes!(profiles::list, profiles::create))
         .routes(routes!(profiles::get, profiles::update, profiles::delete))
-        .routes(routes!(accounts::list))
+        .routes(routes!(account_list::list))
         .routes(routes!(account_health::all))
-        .routes(routes!(accounts::move_to_profile, accounts::delete))
+        .routes(routes!(accounts::rename, accounts::move_to_profile, accounts::delete))
         .routes(routes!(account_health::one))
         .routes(routes!(doctor::diagnose))
-        .routes(routes!(oauth_apps::list, oauth_apps::create))
+        .routes(routes!(subscription::get, subscription::repair))
+        .routes(routes!(oauth_app_list::list, oauth_apps::create))
         .routes(routes!(oauth_apps::get, oauth_apps::update, oauth_apps::delete))
+        .routes(routes!(oauth_app_test::test))
         .routes(routes!(connect::start, connect::finish))
         .routes(routes!(conversations::list))
         .routes(routes!(conversations::get, conversations::update, conversations::delete))
@@ -69,7 +72,11 @@ fn undescribed() -> Router<App> {
         .route("/media/{name}", get(media::serve))
         .route("/webhooks/{platform}", inbound::routes())
         .route("/webhooks/reached/{nonce}", get(doctor::reached))
+        .route("/webhooks/{platform}/deauthorize", post(callbacks::deauthorize))
+        .route("/webhooks/{platform}/data-deletion", post(callbacks::delete_data))
+        .route("/data-deletion/{code}", get(callbacks::progress))
         .route("/connect/{platform}/callback", get(connect::callback))
+        .route("/connect/{platform}/reconnect/{link}", get(connect::reconnect))
 }
 
 /// Describes the API.

@@ -6,6 +6,7 @@ use posta_core::time::Timestamp;
 use serde_json::Value;
 use sqlx::types::Json;
 
+use crate::health::Restriction;
 use crate::sql::{push_among, sql};
 use crate::text::{json, text};
 use crate::{Result, Tx};
@@ -53,10 +54,18 @@ pub struct Account {
     pub state: State,
     /// Why it cannot be used.
     pub state_reason: Option<String>,
+    /// The same in one word, for programs.
+    pub state_code: Option<String>,
     /// Since when it is in this state.
     pub state_since: Timestamp,
     /// Until when the platform accepts nothing from it.
     pub rate_limited_until: Option<Timestamp>,
+    /// Until when we spare it calls that can wait, because little is left of what the platform allows.
+    pub paused_until: Option<Timestamp>,
+    /// Why the platform takes no messages from it.
+    pub restriction: Option<Json<Restriction>>,
+    /// The fields it was subscribed to when that was last looked at.
+    pub subscribed_fields: Option<Json<Vec<String>>>,
     /// When the platform last told us something about it.
     pub last_event_at: Option<Timestamp>,
     /// When it was first connected.
@@ -86,16 +95,22 @@ pub struct Filter<'a> {
     pub state: Option<State>,
 }
 
+/// The columns of an account. What the customer calls it goes before what the platform does.
+macro_rules! row {
+    () => {
+        "id, workspace_id, profile_id, platform, remote_id, app_scoped_id,
+         COALESCE(local_username, username) AS username,
+         COALESCE(local_display_name, display_name) AS display_name, picture, profile_url,
+         followers, kind, metadata, oauth_app_id, scopes, token, token_expires_at, token_issued_at,
+         state, state_reason, state_code, state_since, rate_limited_until, paused_until,
+         restriction, subscribed_fields, last_event_at, created_at"
+    };
+}
+pub(crate) use row;
+
 macro_rules! columns {
     ($rest:literal) => {
-        concat!(
-            "SELECT id, workspace_id, profile_id, platform, remote_id, app_scoped_id, username,
-                 display_name, picture, profile_url, followers, kind, metadata, oauth_app_id, scopes, token,
-                 token_expires_at, token_issued_at, state, state_reason, state_since,
-                 rate_limited_until, last_event_at, created_at
-             FROM accounts ",
-            $rest
-        )
+        concat!("SELECT ", row!(), " FROM accounts ", $rest)
     };
 }
 
@@ -116,7 +131,8 @@ pub async fn upsert(tx: &mut Tx, account: &Account) -> Result<AccountId> {
              oauth_app_id = excluded.oauth_app_id, scopes = excluded.scopes,
              token = excluded.token, token_expires_at = excluded.token_expires_at,
              token_issued_at = excluded.token_issued_at, state = excluded.state,
-             state_reason = NULL, state_since = excluded.state_since, rate_limited_until = NULL
+             state_reason = NULL, state_code = NULL, state_since = excluded.state_since,
+             rate_limited_until = NULL, paused_until = NULL, restriction = NULL, warned_days = NULL
          RETURNING id"
     )
     .bind(&account.id)
@@ -204,6 +220,16 @@ pub async fn list_everywhere(tx: &mut Tx, name: Option<&str>) -> Result<Vec<Acco
     .bind(name.map(text))
     .fetch_all(c)
     .await)
+}
+
+/// Lists the accounts of all workspaces that the platform knows by this id towards an app, removed
+/// ones too.
+pub async fn list_by_app_scoped(tx: &mut Tx, platform: &str, id: &str) -> Result<Vec<Account>> {
+    sql!(tx, |c| sqlx::query_as(columns!("WHERE platform = $1 AND app_scoped_id = $2 ORDER BY id"))
+        .bind(platform)
+        .bind(text(id))
+        .fetch_all(c)
+        .await)
 }
 
 /// Lists the accounts that match and are not removed, oldest first, after `after`.
@@ -302,24 +328,34 @@ pub async fn update_profile(
     Ok(())
 }
 
+/// Why an account cannot be used.
+#[derive(Clone, Copy, Debug)]
+pub struct Reason<'a> {
+    /// For people.
+    pub text: &'a str,
+    /// In one word.
+    pub code: &'a str,
+}
+
 /// Takes an account out of use and forgets its token; `false` when it was so already.
 pub async fn update_unusable(
     tx: &mut Tx,
     owner: &WorkspaceId,
     id: &AccountId,
     state: State,
-    reason: &str,
+    reason: Reason<'_>,
     now: Timestamp,
 ) -> Result<bool> {
     let done = sql!(tx, |c| sqlx::query(
-        "UPDATE accounts SET state = $3, state_reason = $4, state_since = $5, token = NULL,
-             token_expires_at = NULL
+        "UPDATE accounts SET state = $3, state_reason = $4, state_code = $5, state_since = $6,
+             token = NULL, token_expires_at = NULL, subscribed_fields = NULL
          WHERE workspace_id = $1 AND id = $2 AND state <> $3 AND state <> 'removed'"
     )
     .bind(owner)
     .bind(id)
     .bind(state)
-    .bind(text(reason))
+    .bind(text(reason.text))
+    .bind(text(reason.code))
     .bind(now)
     .execute(c)
     .await?

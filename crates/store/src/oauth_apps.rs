@@ -32,6 +32,10 @@ pub struct OauthApp {
     pub verify_token: Sealed,
     /// The permission areas asked for; all of them when `None`.
     pub scope_areas: Option<Json<Vec<String>>>,
+    /// When the platform was last asked whether it accepts id and secret.
+    pub checked_at: Option<Timestamp>,
+    /// Why it did not.
+    pub check_error: Option<String>,
     /// When it was registered here.
     pub created_at: Timestamp,
 }
@@ -64,7 +68,9 @@ pub async fn insert(tx: &mut Tx, app: &OauthApp) -> Result<bool> {
 pub async fn update(tx: &mut Tx, app: &OauthApp) -> Result<()> {
     sql!(tx, |c| sqlx::query(
         "UPDATE oauth_apps SET label = $3, client_secret = $4, signing_app_id = $5,
-             signing_secret = $6, scope_areas = $7
+             signing_secret = $6, scope_areas = $7,
+             checked_at = CASE WHEN client_secret = $4 THEN checked_at END,
+             check_error = CASE WHEN client_secret = $4 THEN check_error END
          WHERE workspace_id = $1 AND id = $2"
     )
     .bind(&app.workspace_id)
@@ -80,11 +86,30 @@ pub async fn update(tx: &mut Tx, app: &OauthApp) -> Result<()> {
     Ok(())
 }
 
+/// Notes what the platform said of id and secret; no error when it accepts them.
+pub async fn update_checked(
+    tx: &mut Tx,
+    id: &OauthAppId,
+    at: Timestamp,
+    error: Option<&str>,
+) -> Result<()> {
+    sql!(tx, |c| sqlx::query(
+        "UPDATE oauth_apps SET checked_at = $2, check_error = $3 WHERE id = $1"
+    )
+    .bind(id)
+    .bind(at)
+    .bind(error.map(text))
+    .execute(c)
+    .await?
+    .rows_affected());
+    Ok(())
+}
+
 /// Finds an app.
 pub async fn find(tx: &mut Tx, owner: &WorkspaceId, id: &OauthAppId) -> Result<Option<OauthApp>> {
     sql!(tx, |c| sqlx::query_as(
         "SELECT id, workspace_id, platform, label, client_id, client_secret, signing_app_id,
-             signing_secret, verify_token, scope_areas, created_at
+             signing_secret, verify_token, scope_areas, checked_at, check_error, created_at
          FROM oauth_apps WHERE workspace_id = $1 AND id = $2"
     )
     .bind(owner)
@@ -102,7 +127,7 @@ pub async fn list(
 ) -> Result<Vec<OauthApp>> {
     sql!(tx, |c| sqlx::query_as(
         "SELECT id, workspace_id, platform, label, client_id, client_secret, signing_app_id,
-             signing_secret, verify_token, scope_areas, created_at
+             signing_secret, verify_token, scope_areas, checked_at, check_error, created_at
          FROM oauth_apps WHERE workspace_id = $1 AND id > $2 ORDER BY id LIMIT $3"
     )
     .bind(owner)
@@ -116,7 +141,7 @@ pub async fn list(
 pub async fn list_for_platform(tx: &mut Tx, platform: &str) -> Result<Vec<OauthApp>> {
     sql!(tx, |c| sqlx::query_as(
         "SELECT id, workspace_id, platform, label, client_id, client_secret, signing_app_id,
-             signing_secret, verify_token, scope_areas, created_at
+             signing_secret, verify_token, scope_areas, checked_at, check_error, created_at
          FROM oauth_apps WHERE platform = $1 ORDER BY id"
     )
     .bind(text(platform))

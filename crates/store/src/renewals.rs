@@ -4,7 +4,7 @@ use posta_core::id::AccountId;
 use posta_core::secret::Sealed;
 use posta_core::time::Timestamp;
 
-use crate::accounts::Account;
+use crate::accounts::{Account, row};
 use crate::sql::{claim, sql};
 use crate::{Result, Tx};
 
@@ -31,11 +31,10 @@ pub async fn claim(
         "WITH due AS MATERIALIZED (
              SELECT id FROM accounts WHERE state = 'connected' AND renew_at <= $1
              ORDER BY renew_at, id LIMIT $3",
-        ") UPDATE accounts SET renew_at = $2 WHERE id IN (SELECT id FROM due)
-         RETURNING id, workspace_id, profile_id, platform, remote_id, app_scoped_id, username,
-             display_name, picture, profile_url, followers, kind, metadata, oauth_app_id, scopes,
-             token, token_expires_at, token_issued_at, state, state_reason, state_since,
-             rate_limited_until, last_event_at, created_at",
+        concat!(
+            ") UPDATE accounts SET renew_at = $2 WHERE id IN (SELECT id FROM due) RETURNING ",
+            row!()
+        ),
         |text, c| sqlx::query_as(text).bind(now).bind(until).bind(limit).fetch_all(c).await
     )
 }
@@ -80,5 +79,32 @@ pub async fn update_token(tx: &mut Tx, renewal: &Renewal<'_>) -> Result<bool> {
     .await?
     .rows_affected()
     });
+    Ok(done == 1)
+}
+
+/// Notes that its owner was told how few days a token has left; `false` when they had been told of
+/// so few before.
+pub async fn update_warned(tx: &mut Tx, id: &AccountId, days: i64) -> Result<bool> {
+    let done = sql!(tx, |c| sqlx::query(
+        "UPDATE accounts SET warned_days = $2
+         WHERE id = $1 AND (warned_days IS NULL OR warned_days > $2)"
+    )
+    .bind(id)
+    .bind(days)
+    .execute(c)
+    .await?
+    .rows_affected());
+    Ok(done == 1)
+}
+
+/// Forgets such a warning; `false` when there was none.
+pub async fn clear_warned(tx: &mut Tx, id: &AccountId) -> Result<bool> {
+    let done = sql!(tx, |c| sqlx::query(
+        "UPDATE accounts SET warned_days = NULL WHERE id = $1 AND warned_days IS NOT NULL"
+    )
+    .bind(id)
+    .execute(c)
+    .await?
+    .rows_affected());
     Ok(done == 1)
 }

@@ -18,6 +18,20 @@ pub trait Auth: Sync {
 
     /// Prolongs a grant. The old token stops counting once the new one is stored.
     fn refresh<'a>(&'a self, cx: &'a Cx<'a>) -> Answer<'a, Token>;
+
+    /// Finds out whether the platform accepts the app's id and secret, without anybody logging in.
+    fn try_app<'a>(&'a self, cx: &'a Cx<'a>, redirect: &'a Url) -> Answer<'a, AppVerdict>;
+}
+
+/// What a platform says of an app's id and secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AppVerdict {
+    /// It accepts them.
+    Accepted,
+    /// It does not, in these words.
+    Refused(String),
+    /// It said something else, in these words.
+    Unclear(String),
 }
 
 /// A group of scopes that can be left out of a connection.

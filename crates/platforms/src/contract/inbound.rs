@@ -1,13 +1,8 @@
 //! Receiving webhooks.
 
-use std::collections::BTreeSet;
-
 use http::HeaderMap;
 use posta_core::event::Event;
 use posta_core::secret::Secret;
-
-use super::Answer;
-use crate::cx::Cx;
 
 /// Receiving webhooks. `verify` and `parse` are pure; neither waits for anything.
 pub trait Inbound: Sync {
@@ -24,13 +19,6 @@ pub trait Inbound: Sync {
 
     /// Reads the events out of a verified body. One bad event becomes `Unknown`, alone.
     fn parse(&self, body: &[u8]) -> Result<Vec<Event>, Unparsed>;
-
-    /// Asks the platform to send us this account's events, as far as the granted scopes reach.
-    fn subscribe<'a>(
-        &'a self,
-        cx: &'a Cx<'a>,
-        granted: Option<&'a BTreeSet<String>>,
-    ) -> Answer<'a, ()>;
 }
 
 /// What to subscribe to in a platform's dashboard.

@@ -3,6 +3,7 @@
 //! Connectors are stateless. Whatever varies arrives in [`crate::cx::Cx`]: credentials, URLs, client, clock.
 
 mod auth;
+mod callbacks;
 mod diagnosis;
 mod grant;
 mod history;
@@ -10,12 +11,14 @@ mod inbound;
 mod menus;
 mod messages;
 mod people;
+mod subscriptions;
 
 use futures_util::future::BoxFuture;
 use posta_core::capability::{Capability, Limits};
 use posta_core::failure::ConnectorError;
 
-pub use self::auth::{Ask, Auth, ScopeArea};
+pub use self::auth::{AppVerdict, Ask, Auth, ScopeArea};
+pub use self::callbacks::{Callbacks, SignedCall};
 pub use self::diagnosis::{Diagnosis, Examination, Known, Refused};
 pub use self::grant::{Grant, Identity, Token};
 pub use self::history::{History, Page, Past, PastReaction, Thread};
@@ -23,6 +26,7 @@ pub use self::inbound::{Inbound, Subscription, Unparsed};
 pub use self::menus::{IceBreakers, Menu, Menus, Question};
 pub use self::messages::{Messages, Reactions, Receipts, Uploads};
 pub use self::people::{People, Profile};
+pub use self::subscriptions::Subscriptions;
 use crate::sandbox::Face;
 
 /// The answer of a call to a platform.
@@ -55,6 +59,16 @@ pub trait Platform: Sync {
 
     /// Receiving webhooks.
     fn inbound(&self) -> Option<&dyn Inbound> {
+        None
+    }
+
+    /// Whether the platform tells us of an account's events.
+    fn subscriptions(&self) -> Option<&dyn Subscriptions> {
+        None
+    }
+
+    /// Calls of owners who take the app away.
+    fn callbacks(&self) -> Option<&dyn Callbacks> {
         None
     }
 
@@ -105,6 +119,8 @@ pub fn capabilities(platform: &dyn Platform) -> Vec<Capability> {
     let families = [
         (Capability::Auth, platform.auth().is_some()),
         (Capability::Inbound, platform.inbound().is_some()),
+        (Capability::Subscriptions, platform.subscriptions().is_some()),
+        (Capability::Callbacks, platform.callbacks().is_some()),
         (Capability::Messages, platform.messages().is_some()),
         (Capability::Receipts, platform.receipts().is_some()),
         (Capability::Reactions, platform.reactions().is_some()),

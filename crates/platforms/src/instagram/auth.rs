@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::{Instagram, errors};
-use crate::contract::{Answer, Ask, Auth, Grant, Identity, ScopeArea, Token};
+use crate::contract::{Answer, AppVerdict, Ask, Auth, Grant, Identity, ScopeArea, Token};
 use crate::cx::Cx;
 use crate::meta::errors::Call;
 use crate::meta::graph::{self, integer, text};
@@ -80,6 +80,32 @@ impl Auth for Instagram {
             lasting(cx, url, &query).await
         })
     }
+
+    fn try_app<'a>(&'a self, cx: &'a Cx<'a>, redirect: &'a Url) -> Answer<'a, AppVerdict> {
+        Box::pin(async move {
+            match redeem(cx, "made-up-to-try-the-app", redirect).await {
+                Ok(_) => Ok(AppVerdict::Unclear("a made-up code was taken".to_owned())),
+                Err(error) => verdict(error),
+            }
+        })
+    }
+}
+
+/// Which of id, secret and code a refused exchange is about: its code is 400 for everything, so only
+/// its English words tell, and where they do not, nothing is claimed.
+fn verdict(error: ConnectorError) -> Result<AppVerdict, ConnectorError> {
+    let words = error.said.as_ref().and_then(|said| said.message.clone());
+    let Some(words) = words else {
+        return Err(error);
+    };
+    let has = |part: &str| words.to_ascii_lowercase().contains(part);
+    Ok(if has("client secret") || has("client_secret") || has("platform app") || has("client_id") {
+        AppVerdict::Refused(words)
+    } else if has("redirect_uri") || has("authorization code") || has("matching code") {
+        AppVerdict::Accepted
+    } else {
+        AppVerdict::Unclear(words)
+    })
 }
 
 /// What a code is worth: a token for an hour.

@@ -8,6 +8,7 @@ mod menus;
 mod receive;
 mod sandbox;
 mod send;
+mod subscribe;
 #[cfg(test)]
 mod tests;
 
@@ -20,7 +21,8 @@ use posta_core::capability::{
 use posta_core::message::MediaKind;
 
 use crate::contract::{
-    Auth, Diagnosis, History, Inbound, Menus, Messages, Platform, Reactions, Receipts, Uploads,
+    Auth, Callbacks, Diagnosis, History, Inbound, Menus, Messages, Platform, Reactions, Receipts,
+    Subscriptions, Uploads,
 };
 use crate::sandbox::Face;
 
@@ -114,6 +116,14 @@ impl Platform for Instagram {
     }
 
     fn inbound(&self) -> Option<&dyn Inbound> {
+        Some(self)
+    }
+
+    fn subscriptions(&self) -> Option<&dyn Subscriptions> {
+        Some(self)
+    }
+
+    fn callbacks(&self) -> Option<&dyn Callbacks> {
         Some(self)
     }
 

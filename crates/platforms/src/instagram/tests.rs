@@ -21,8 +21,8 @@ use url::Url;
 
 use super::Instagram;
 use crate::contract::{
-    Ask, Auth, Grant, IceBreakers, Inbound, Menu, Menus, Messages, Platform, Question, Reactions,
-    Receipts, Uploads, capabilities,
+    Ask, Auth, Grant, IceBreakers, Menu, Menus, Messages, Platform, Question, Reactions, Receipts,
+    Subscriptions, Uploads, capabilities,
 };
 use crate::cx::{AccountCredentials, AppCredentials, Cx, Site};
 use crate::http::{Http, Recorder};
@@ -101,6 +101,7 @@ impl Stage {
             site: &self.site,
             app: &self.app,
             account: Some(&self.account),
+            gauge: None,
         }
     }
 
@@ -175,7 +176,7 @@ fn every_form() -> Vec<Content> {
 
 #[test]
 fn every_family_is_there() {
-    assert_eq!(capabilities(&Instagram).len(), 8);
+    assert_eq!(capabilities(&Instagram).len(), 11);
 }
 
 #[test]
@@ -266,12 +267,13 @@ async fn a_token_is_refreshed_at_its_own_endpoint() {
 #[tokio::test]
 async fn an_account_is_subscribed_to_its_events() {
     let stage = Stage::with(&[(SUBSCRIBED, 200, r#"{"success":true}"#)]).await;
-    Instagram.subscribe(&stage.cx(), None).await.unwrap();
+    let fields = Instagram.wanted(None);
+    Instagram.subscribe(&stage.cx(), &fields).await.unwrap();
     insta::assert_snapshot!("subscribe", stage.requests());
     let words = "(#100) Param subscribed_fields[2] must be one of {messages}";
     let refusal = json!({"error": {"code": 100, "message": words}}).to_string();
     let stage = Stage::with(&[(SUBSCRIBED, 400, &refusal)]).await;
-    let error = Instagram.subscribe(&stage.cx(), None).await.unwrap_err();
+    let error = Instagram.subscribe(&stage.cx(), &fields).await.unwrap_err();
     assert_eq!((error.code, error.retry), (Code::PlatformRefused, Retry::Permanent));
     assert!(error.message.ends_with(words), "{error}");
     assert!(error.remedy.unwrap().contains("webhook field"));

@@ -7,7 +7,7 @@ use reqwest::RequestBuilder;
 use serde_json::Value;
 
 use super::errors::{Failed, Refusal};
-use crate::cx::Cx;
+use crate::cx::{Cx, Usage};
 use crate::http::Reply;
 
 /// The longest that a usage header is believed: the window it speaks of is 24 hours
@@ -16,7 +16,11 @@ const LONGEST_REGAIN: u64 = 24 * 60;
 
 /// Sends a request and returns the JSON of a good answer.
 pub(crate) async fn call(cx: &Cx<'_>, request: RequestBuilder) -> Result<Value, Failed> {
-    read(cx.http.send(request).await.map_err(Failed::NoReply)?)
+    let reply = cx.http.send(request).await.map_err(Failed::NoReply)?;
+    if let (Some(gauge), Some(usage)) = (cx.gauge, usage(cx, &reply.headers)) {
+        gauge.show(usage);
+    }
+    read(reply)
 }
 
 /// Tells a good answer from a refusal.
@@ -29,6 +33,43 @@ pub(crate) fn read(reply: Reply) -> Result<Value, Failed> {
         Some(body) if reply.status.is_success() => Ok(body),
         _ => Err(Failed::Wordless(Box::new(reply))),
     }
+}
+
+/// Reads how much is used up.
+fn usage(cx: &Cx<'_>, headers: &HeaderMap) -> Option<Usage> {
+    let percent = percent(cx.account.map(|account| account.id.as_str()), headers)?;
+    Some(Usage { percent, regain: time_to_regain_access(headers) })
+}
+
+/// Reads the highest of the app's own figures and those of the account, in percent
+/// (developers.facebook.com/docs/graph-api/overview/rate-limiting, read 2026-11-24). Good answers
+/// carry them too, once there is enough traffic.
+fn percent(account: Option<&str>, headers: &HeaderMap) -> Option<u64> {
+    let read = |name| serde_json::from_slice(headers.get(name)?.as_bytes()).ok();
+    let of_app: Option<Value> = read("x-app-usage");
+    let of_cases: Option<Value> = read("x-business-use-case-usage");
+    if of_app.is_none() && of_cases.is_none() {
+        return None;
+    }
+    let cases = of_cases.as_ref().and_then(Value::as_object);
+    // Which id stands for an account is not documented for Instagram Login; where ours is not among
+    // them, all count.
+    let ours = cases.zip(account).and_then(|(cases, account)| cases.get(account));
+    let lists = match ours {
+        Some(list) => vec![list],
+        None => cases.map(|cases| cases.values().collect()).unwrap_or_default(),
+    };
+    let figures = lists.into_iter().filter_map(Value::as_array).flatten().chain(&of_app);
+    let percent = figures
+        .flat_map(|of| ["call_count", "total_time", "total_cputime"].map(|name| of.get(name)))
+        .filter_map(|figure| figure?.as_f64())
+        .fold(0.0, f64::max);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it is not negative, and one that does not fit is as good as the largest"
+    )]
+    Some(percent.ceil() as u64)
 }
 
 /// Reads how long the usage header asks us to stay away, at most a day.
@@ -96,6 +137,27 @@ mod tests {
         assert_eq!(integer(&value, "n"), Some(5_183_944));
         assert_eq!(integer(&value, "s"), Some(1_527_459_824));
         assert_eq!(integer(&value, "x"), None);
+    }
+
+    #[test]
+    fn the_highest_figure_of_app_and_account_counts() {
+        let read = |headers: &[(&'static str, &str)]| {
+            let headers = headers
+                .iter()
+                .map(|(name, text)| (http::HeaderName::from_static(name), text.parse().unwrap()));
+            percent(Some("1784"), &headers.collect())
+        };
+        let app = ("x-app-usage", r#"{"call_count":28,"total_time":25,"total_cputime":25}"#);
+        let ours = (
+            "x-business-use-case-usage",
+            r#"{"1784":[{"type":"instagram","call_count":91,"total_cputime":20}],"9":[{"call_count":99}]}"#,
+        );
+        let others = ("x-business-use-case-usage", r#"{"9":[{"call_count":99.2}]}"#);
+        assert_eq!(read(&[]), None);
+        assert_eq!(read(&[app]), Some(28));
+        assert_eq!(read(&[app, ours]), Some(91), "not those of another account");
+        assert_eq!(read(&[others]), Some(100), "whose id is not known");
+        assert_eq!(read(&[("x-app-usage", "not json")]), None);
     }
 
     #[test]

@@ -1,9 +1,15 @@
 //! How Meta proves that a webhook is its own, and asks whether a URL is ours.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderMap;
 use posta_core::secret::Secret;
+use posta_core::time::Timestamp;
+use serde_json::Value;
 use subtle::ConstantTimeEq;
 
+use super::graph::{integer, text};
+use crate::contract::SignedCall;
 use crate::sign::hmac_sha256_matches;
 
 /// Returns the challenge if the query asks to subscribe and names one of our verify tokens.
@@ -52,12 +58,44 @@ pub(crate) fn signers(headers: &HeaderMap, body: &[u8], secrets: &[Secret]) -> V
     let Some(signature) = signature else {
         return Vec::new();
     };
+    signed_by(secrets, body, &signature)
+}
+
+fn signed_by(secrets: &[Secret], bytes: &[u8], signature: &[u8]) -> Vec<usize> {
     let signed = |secret: &Secret| {
         // Everybody can sign with an empty key.
-        !secret.is_empty() && hmac_sha256_matches(secret, body, &signature)
+        !secret.is_empty() && hmac_sha256_matches(secret, bytes, signature)
     };
     let indexed = secrets.iter().enumerate();
     indexed.filter_map(|(index, secret)| signed(secret).then_some(index)).collect()
+}
+
+/// Reads a form with `signed_request` and finds which of the secrets signed it, by index: signature
+/// and payload, both base64url, the former over the latter as it is written
+/// (developers.facebook.com/docs/development/create-an-app/app-dashboard/data-deletion-callback,
+/// read 2026-11-24).
+pub(crate) fn signed_request(body: &[u8], secrets: &[Secret]) -> Result<SignedCall, String> {
+    let mut form = url::form_urlencoded::parse(body);
+    let request = form.find_map(|(name, value)| (name == "signed_request").then_some(value));
+    let request = request.ok_or("the form has no signed_request")?;
+    let (signature, payload) = request.split_once('.').ok_or("signed_request has no dot")?;
+    let decode = |text: &str| URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).ok();
+    let signature = decode(signature).ok_or("its signature is not base64url")?;
+    let signers = signed_by(secrets, payload.as_bytes(), &signature);
+    let payload: Value = decode(payload)
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+        .ok_or("its payload is not JSON in base64url")?;
+    let algorithm = text(&payload, "algorithm").unwrap_or_default();
+    if !algorithm.eq_ignore_ascii_case("HMAC-SHA256") {
+        return Err("its algorithm is not HMAC-SHA256".to_owned());
+    }
+    let app_scoped = text(&payload, "user_id").filter(|id| !id.is_empty());
+    let issued_at = integer(&payload, "issued_at").ok_or("its payload has no issued_at")?;
+    Ok(SignedCall {
+        app_scoped: app_scoped.ok_or("its payload has no user_id")?,
+        issued_at: Timestamp::from_seconds_or_millis(issued_at),
+        signers,
+    })
 }
 
 #[cfg(test)]
@@ -91,6 +129,38 @@ mod tests {
             assert_eq!(ask("subscribe", "new", challenge), None, "{challenge}");
         }
         assert!(ask("subscribe", "new", &long[..64]).is_some());
+    }
+
+    const SIGNED: &str = "signed_request=fP8UWWv5yr-W-XTL-edPvSxyvQIjD-HzhaclWcP-_Po.eyJhbGdvcml0aG0iOiJITUFDLVNIQTI1NiIsImlzc3VlZF9hdCI6MTc2NzE4MjQwMCwidXNlcl9pZCI6IjI3OTk5MDAwMDAwMDAwMDAxIn0";
+
+    #[test]
+    fn a_signed_request_is_read_and_its_signer_found() {
+        let secrets = ["", "another", "posta-fixture-instagram-app-secret"].map(Secret::new);
+        let call = signed_request(SIGNED.as_bytes(), &secrets).unwrap();
+        assert_eq!((call.app_scoped.as_str(), call.signers), ("27999000000000001", vec![2]));
+        assert_eq!(call.issued_at.as_seconds(), 1_767_182_400);
+        let altered = SIGNED.replace("fP8U", "fP8V");
+        assert!(signed_request(altered.as_bytes(), &secrets).unwrap().signers.is_empty());
+        assert!(signed_request(SIGNED.as_bytes(), &secrets[..2]).unwrap().signers.is_empty());
+    }
+
+    #[test]
+    fn a_signed_request_of_another_form_is_refused() {
+        let with =
+            |payload: &str| format!("signed_request=AAAA.{}", URL_SAFE_NO_PAD.encode(payload));
+        for (body, problem) in [
+            ("", "no signed_request"),
+            ("signed_request=abc", "no dot"),
+            ("signed_request=%%.e30", "signature"),
+            ("signed_request=AAAA.%7B%7D", "payload"),
+            (&with("{}"), "algorithm"),
+            (&with(r#"{"algorithm":"none","user_id":"1","issued_at":1}"#), "algorithm"),
+            (&with(r#"{"algorithm":"HMAC-SHA256","issued_at":1}"#), "user_id"),
+            (&with(r#"{"algorithm":"HMAC-SHA256","user_id":"1"}"#), "issued_at"),
+        ] {
+            let error = signed_request(body.as_bytes(), &[]).unwrap_err();
+            assert!(error.contains(problem), "{body}: {error}");
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ use super::auth::Caller;
 use super::error::Result;
 use super::extract::{Id, Query};
 use crate::app::App;
+use crate::flows::{reconnect, subscriptions};
 
 /// A token that dies within this time is worth a warning.
 const SOON: Duration = Duration::from_hours(7 * 24);
@@ -69,6 +70,8 @@ pub(crate) struct Health {
     owner_user_id: WorkspaceId,
     /// Why it cannot be used.
     disconnect_reason: Option<String>,
+    /// The same in one word, such as `token_expired` or `app_removed`.
+    disconnect_reason_code: Option<String>,
     /// `unintentional` when it was lost; null while it works.
     disconnection_type: Option<&'static str>,
     /// Since when it cannot be used.
@@ -79,22 +82,38 @@ pub(crate) struct Health {
     messaging_restriction: Option<Restriction>,
 }
 
-/// Why the platform accepts no messages for now.
+/// Why the platform takes no messages from the account.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Restriction {
-    /// Always null.
+    /// The platform's code.
     code: Option<i64>,
-    /// Always null.
+    /// The finer code below it.
     subcode: Option<i64>,
-    /// The reason, for people.
-    message: &'static str,
-    /// Always null.
-    first_seen_at: Option<Timestamp>,
-    /// Always null.
-    last_seen_at: Option<Timestamp>,
-    /// Until when nothing is sent.
-    paused_until: Timestamp,
+    /// What the platform said.
+    message: Option<String>,
+    /// When it first said so.
+    first_seen_at: Timestamp,
+    /// When it last said so.
+    last_seen_at: Timestamp,
+    /// Until when nothing is sent; null when somebody has to act first.
+    paused_until: Option<Timestamp>,
+}
+
+fn restriction(account: &Account, now: Timestamp) -> Option<Restriction> {
+    let known = account.restriction.as_ref()?.0.clone();
+    // After the pause the next message tells.
+    if known.paused_until.is_some_and(|until| until <= now) {
+        return None;
+    }
+    Some(Restriction {
+        code: known.code,
+        subcode: known.subcode,
+        message: known.message,
+        first_seen_at: known.first_seen_at,
+        last_seen_at: known.last_seen_at,
+        paused_until: known.paused_until,
+    })
 }
 
 /// The scopes of an account, and whether they were granted.
@@ -152,7 +171,8 @@ fn permissions(account: &Account) -> Permissions {
     }
 }
 
-fn is_granted(account: &Account, area: &str) -> bool {
+/// Whether an account's owner granted all scopes of an area, as far as the platform told.
+pub(super) fn is_granted(account: &Account, area: &str) -> bool {
     let auth = posta_platforms::get(&account.platform).and_then(|one| one.auth());
     let Some(auth) = auth else { return false };
     let Some(granted) = &account.scopes else {
@@ -165,30 +185,64 @@ fn is_granted(account: &Account, area: &str) -> bool {
         .all(|scope| granted.0.iter().any(|one| one == scope))
 }
 
-fn health(account: &Account, now: Timestamp) -> Health {
-    let is_connected = account.state == AccountState::Connected;
-    let mut issues = Vec::new();
-    if !is_connected {
+/// Something that is wrong, and what to do about it.
+struct Issue {
+    what: String,
+    remedy: String,
+}
+
+fn issue(what: impl Into<String>, remedy: impl Into<String>) -> Issue {
+    Issue { what: what.into(), remedy: remedy.into() }
+}
+
+fn issues(app: &App, account: &Account, now: Timestamp) -> Vec<Issue> {
+    if account.state != AccountState::Connected {
         let reason = account.state_reason.as_deref().unwrap_or("it is disconnected");
-        issues.push(format!("The account cannot be used: {reason}. Connect it again."));
+        let remedy = format!("Connect it again: {}", reconnect::url(app, account));
+        return vec![issue(format!("The account cannot be used: {reason}"), remedy)];
     }
-    let left = account.token_expires_at.map(|expires| expires.since(now));
-    if is_connected && left.is_some_and(|left| left < SOON) {
-        issues.push(
-            "Its token ends within 7 days and is not renewed yet. If it stays so, connect again."
-                .to_owned(),
-        );
+    let mut issues = Vec::new();
+    if account.token_expires_at.is_some_and(|expires| expires.since(now) < SOON) {
+        issues.push(issue(
+            "Its token ends within 7 days and could not be renewed yet.",
+            "Posta keeps trying; if it stays so, connect the account again.",
+        ));
     }
-    if is_connected && !is_granted(account, "messaging") {
-        issues
-            .push("Messaging was not granted. Connect the account again and allow it.".to_owned());
+    let lacks = ["messaging", "comments"].into_iter().filter(|area| !is_granted(account, area));
+    for area in lacks {
+        issues.push(issue(
+            format!("The permissions for {area} were not granted."),
+            format!("Connect the account again and allow {area}, if you need it."),
+        ));
     }
+    if let Some(fields) = &account.subscribed_fields {
+        let missing = subscriptions::missing(account, fields);
+        if !missing.is_empty() {
+            issues.push(issue(
+                format!("It is not subscribed to {}.", missing.join(", ")),
+                "Subscribe it again with POST …/webhook-subscription.",
+            ));
+        }
+    }
+    if let Some(restriction) = restriction(account, now) {
+        let said = restriction.message.unwrap_or_default();
+        issues.push(issue(
+            format!("The platform takes no messages from it now: {said}"),
+            "Stop sending for some hours and look into its status in the platform's app.",
+        ));
+    }
+    issues
+}
+
+fn health(app: &App, account: &Account, now: Timestamp) -> Health {
+    let is_connected = account.state == AccountState::Connected;
+    let issues: Vec<String> =
+        issues(app, account, now).into_iter().map(|issue| issue.what).collect();
     let status = match (is_connected, issues.is_empty()) {
         (false, _) => Status::Error,
         (true, false) => Status::Warning,
         (true, true) => Status::Healthy,
     };
-    let restricted = account.rate_limited_until.filter(|until| *until > now);
     Health {
         account_id: account.id.clone(),
         platform: account.platform.clone(),
@@ -204,17 +258,11 @@ fn health(account: &Account, now: Timestamp) -> Health {
         issues,
         owner_user_id: account.workspace_id.clone(),
         disconnect_reason: account.state_reason.clone(),
+        disconnect_reason_code: account.state_code.clone(),
         disconnection_type: (!is_connected).then_some("unintentional"),
         unhealthy_since: (!is_connected).then_some(account.state_since),
         last_event_at: account.last_event_at,
-        messaging_restriction: restricted.map(|paused_until| Restriction {
-            code: None,
-            subcode: None,
-            message: "the platform accepts no more for now",
-            first_seen_at: None,
-            last_seen_at: None,
-            paused_until,
-        }),
+        messaging_restriction: restriction(account, now),
     }
 }
 
@@ -262,7 +310,7 @@ pub(crate) async fn all(
     let mut tx = app.db.read().await?;
     let rows = accounts::list(&mut tx, caller.workspace(), &filter, None, i64::MAX).await?;
     let now = app.clock.now();
-    let mut accounts: Vec<Health> = rows.iter().map(|account| health(account, now)).collect();
+    let mut accounts: Vec<Health> = rows.iter().map(|account| health(&app, account, now)).collect();
     let count = |status| accounts.iter().filter(|one| one.status == status).count();
     let summary = Summary {
         total: accounts.len(),
@@ -318,7 +366,8 @@ pub(crate) async fn one(
     let mut tx = app.db.read().await?;
     let account = caller.account(&mut tx, &id).await?;
     let now = app.clock.now();
-    let health = health(&account, now);
+    let health = health(&app, &account, now);
+    let recommendations = issues(&app, &account, now).into_iter().map(|issue| issue.remedy);
     let left = account.token_expires_at.map(|expires| expires.since(now));
     Ok(Json(OneHealth {
         token_status: TokenStatus {
@@ -331,7 +380,7 @@ pub(crate) async fn one(
             needs_refresh: left.is_some_and(|left| left < URGENT),
         },
         permissions: permissions(&account),
-        recommendations: health.issues.clone(),
+        recommendations: recommendations.collect(),
         health,
     }))
 }

@@ -1,22 +1,23 @@
-//! Connected accounts: listed, moved, disconnected, and how they are.
+//! Connected accounts: how they look, and what can be done to one: rename, move, disconnect.
 
 use axum::Json;
 use axum::extract::State;
 use posta_core::id::{AccountId, OauthAppId, ProfileId};
 use posta_core::time::Timestamp;
-use posta_store::accounts::{self, Account, Filter, State as AccountState};
-use posta_store::profiles;
+use posta_platforms::contract::Auth;
+use posta_store::accounts::{self, Account, State as AccountState};
+use posta_store::health;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
+use super::account_health::is_granted;
 use super::auth::Caller;
 use super::error::{ApiError, Result};
-use super::extract::{Body, Id, Query};
-use super::page;
+use super::extract::{Body, Id};
 use super::profiles::{MessageAnswer, ProfileShape};
 use crate::app::App;
-use crate::flows::disconnect;
+use crate::flows::disconnect::{self, Farewell};
 
 /// A connected account.
 #[derive(Debug, Serialize, ToSchema)]
@@ -47,11 +48,11 @@ pub(crate) struct AccountShape {
     enabled: bool,
     /// Always null.
     parent_account_id: Option<AccountId>,
-    /// Until when the platform accepts nothing from it.
+    /// Until when calls for it wait, because the platform refuses them or soon would.
     rate_limited_until: Option<Timestamp>,
     /// Your own app that it is connected through.
     oauth_app_id: Option<OauthAppId>,
-    /// Always null: see the health of the account for its permissions.
+    /// The permission areas that were granted, when it is connected through an app of yours.
     scope_areas: Option<Vec<String>>,
     /// How many people followed it when it was connected.
     followers_count: Option<i64>,
@@ -64,8 +65,10 @@ pub(crate) struct AccountShape {
     created_at: Timestamp,
 }
 
-fn shape(account: Account, profile: ProfileShape) -> AccountShape {
+/// Shows an account.
+pub(super) fn shape(account: Account, profile: ProfileShape, now: Timestamp) -> AccountShape {
     let is_active = account.state == AccountState::Connected;
+    let scope_areas = account.oauth_app_id.is_some().then(|| granted_areas(&account));
     AccountShape {
         platform_user_id: account.app_scoped_id.unwrap_or_else(|| account.remote_id.to_string()),
         id: account.id,
@@ -79,9 +82,12 @@ fn shape(account: Account, profile: ProfileShape) -> AccountShape {
         needs_reconnection: !is_active,
         enabled: true,
         parent_account_id: None,
-        rate_limited_until: account.rate_limited_until,
+        rate_limited_until: account
+            .rate_limited_until
+            .max(account.paused_until)
+            .filter(|until| *until > now),
         oauth_app_id: account.oauth_app_id,
-        scope_areas: None,
+        scope_areas,
         followers_count: account.followers,
         followers_last_updated: account.token_issued_at,
         metadata: account.metadata.0,
@@ -89,185 +95,66 @@ fn shape(account: Account, profile: ProfileShape) -> AccountShape {
     }
 }
 
-#[derive(Debug, Deserialize, IntoParams)]
+fn granted_areas(account: &Account) -> Vec<String> {
+    let auth = posta_platforms::get(&account.platform).and_then(|one| one.auth());
+    let areas = auth.map(Auth::scopes).unwrap_or_default().iter().filter_map(|one| one.area);
+    areas.filter(|area| is_granted(account, area)).map(str::to_owned).collect()
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[into_params(parameter_in = Query)]
-pub(crate) struct ListQuery {
-    /// Only those of this profile.
-    profile_id: Option<ProfileId>,
-    /// Only those of these profiles, separated by commas.
-    profile_ids: Option<String>,
-    /// Only those on this platform.
-    platform: Option<String>,
-    /// `connected` or `disconnected`.
-    #[param(inline)]
-    status: Option<Status>,
-    /// Only those whose handle or name contains this.
-    search: Option<String>,
-    /// `social` and `communication` have accounts so far; any other has none.
-    category: Option<String>,
-    /// `asc` (the default) or `desc`, by the time of connection.
-    #[param(inline)]
-    order: Option<Order>,
-    /// Whether to count by status.
-    #[serde(default)]
-    include_status_counts: bool,
-    /// The page, from 1, together with `limit`.
-    page: Option<i64>,
-    /// How many, at most 500.
-    limit: Option<i64>,
-    /// Where to go on.
-    cursor: Option<String>,
-}
-
-/// Whether an account can be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Status {
-    /// It can.
-    Connected,
-    /// Only after a new login.
-    Disconnected,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Order {
-    Asc,
-    Desc,
+pub(crate) struct Rename {
+    /// What to call its handle.
+    username: Option<String>,
+    /// What to call it.
+    display_name: Option<String>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct AccountList {
-    accounts: Vec<AccountShape>,
-    /// Always false: there are no analytics yet.
-    has_analytics_access: bool,
-    /// Where this page stands; only when one was asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pagination: Option<AccountPage>,
-    /// How many there are, whatever page and status were asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status_counts: Option<StatusCounts>,
+pub(crate) struct RenameAnswer {
+    message: &'static str,
+    username: String,
+    display_name: String,
 }
 
-/// A page of accounts, in the style it was asked for.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(untagged)]
-pub(crate) enum AccountPage {
-    /// By number.
-    Numbered {
-        /// The number of this page, from 1.
-        page: i64,
-        /// How many accounts a page has.
-        limit: i64,
-        /// How many accounts match.
-        total: i64,
-        /// How many pages they fill.
-        pages: i64,
-    },
-    /// By cursor.
-    #[serde(rename_all = "camelCase")]
-    Continued {
-        /// How many accounts a page has.
-        limit: i64,
-        /// What to send as `cursor` for more; null at the end.
-        next_cursor: Option<String>,
-    },
+/// Takes a name for people, if one is given.
+fn name(param: &str, text: Option<&str>) -> Result<Option<String>> {
+    let text = text.map(str::trim);
+    if text.is_some_and(|text| text.is_empty() || text.chars().count() > 255) {
+        return Err(ApiError::bad_value(param, "must have 1 to 255 characters"));
+    }
+    Ok(text.map(str::to_owned))
 }
 
-/// How many accounts are how.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct StatusCounts {
-    /// All of them.
-    all: usize,
-    /// Those that need a new login.
-    disconnected: usize,
-}
-
-/// Lists accounts.
-///
-/// Without `page`, `limit` and `cursor` the whole list comes back.
-#[utoipa::path(get, path = "/v1/accounts", operation_id = "list_accounts", tag = "Accounts",
-    params(ListQuery), responses((status = 200, body = AccountList)))]
-pub(crate) async fn list(
+/// Calls an account something else here. The platform does not hear of it.
+#[utoipa::path(put, path = "/v1/accounts/{accountId}", operation_id = "update_account",
+    tag = "Accounts", params(("accountId" = AccountId, Path, description = "Its id")),
+    request_body = Rename,
+    responses((status = 200, body = RenameAnswer)))]
+pub(crate) async fn rename(
     State(app): State<App>,
     caller: Caller,
-    Query(query): Query<ListQuery>,
-) -> Result<Json<AccountList>> {
-    let mut rows = matching(&app, &caller, &query).await?;
-    let status_counts = query.include_status_counts.then(|| {
-        let disconnected = rows.iter().filter(|one| one.state != AccountState::Connected).count();
-        StatusCounts { all: rows.len(), disconnected }
-    });
-    if let Some(status) = query.status {
-        let is_connected = status == Status::Connected;
-        rows.retain(|one| (one.state == AccountState::Connected) == is_connected);
+    Id(id): Id<AccountId>,
+    body: Body<Rename>,
+) -> Result<Json<RenameAnswer>> {
+    let username = name("username", body.value.username.as_deref())?;
+    let display_name = name("displayName", body.value.display_name.as_deref())?;
+    if username.is_none() && display_name.is_none() {
+        return Err(ApiError::missing("username"));
     }
-    let pagination = paged(&query, &mut rows)?;
-    let mut tx = app.db.read().await?;
-    let mut accounts = Vec::with_capacity(rows.len());
-    for account in rows {
-        let profile = profiles::find(&mut tx, caller.workspace(), &account.profile_id).await?;
-        let profile = profile.ok_or(posta_store::Error::RowNotFound)?;
-        accounts.push(shape(account, profile.into()));
-    }
-    Ok(Json(AccountList { accounts, has_analytics_access: false, pagination, status_counts }))
-}
-
-async fn matching(app: &App, caller: &Caller, query: &ListQuery) -> Result<Vec<Account>> {
-    let mut profiles = caller.narrow(query.profile_id.clone());
-    if let Some(list) = query.profile_ids.as_deref().filter(|list| !list.is_empty()) {
-        let wanted: Vec<ProfileId> = list
-            .split(',')
-            .map(|id| id.trim().parse().map_err(|error| ApiError::bad_value("profileIds", error)))
-            .collect::<Result<_>>()?;
-        let is_seen = |id: &ProfileId| profiles.as_ref().is_none_or(|seen| seen.contains(id));
-        profiles = Some(wanted.into_iter().filter(is_seen).collect());
-    }
-    let filter =
-        Filter { profiles: profiles.as_deref(), platform: query.platform.as_deref(), state: None };
-    let mut tx = app.db.read().await?;
-    let mut rows = accounts::list(&mut tx, caller.workspace(), &filter, None, i64::MAX).await?;
-    if let Some(search) = query.search.as_deref().map(str::to_lowercase) {
-        let has = |text: &str| text.to_lowercase().contains(&search);
-        rows.retain(|one| has(&one.username) || one.display_name.as_deref().is_some_and(has));
-    }
-    if query.category.as_deref().is_some_and(|one| !["social", "communication"].contains(&one)) {
-        rows.clear();
-    }
-    if query.order == Some(Order::Desc) {
-        rows.reverse();
-    }
-    Ok(rows)
-}
-
-/// Cuts the list to the page that was asked for, in either of the two styles of this operation.
-fn paged(query: &ListQuery, rows: &mut Vec<Account>) -> Result<Option<AccountPage>> {
-    if query.page.is_none() && query.limit.is_none() && query.cursor.is_none() {
-        return Ok(None);
-    }
-    let limit = page::limit(query.limit, 100, 500)?;
-    if let Some(number) = query.page {
-        if number < 1 {
-            return Err(ApiError::bad_value("page", "must be at least 1"));
-        }
-        let total = i64::try_from(rows.len()).unwrap_or(i64::MAX);
-        let skip = usize::try_from((number - 1).saturating_mul(limit)).unwrap_or(usize::MAX);
-        rows.drain(..skip.min(rows.len()));
-        rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        let pages = (total + limit - 1) / limit;
-        return Ok(Some(AccountPage::Numbered { page: number, limit, total, pages }));
-    }
-    if let Some(cursor) = query.cursor.as_deref().filter(|cursor| !cursor.is_empty()) {
-        let after: AccountId = cursor.parse().map_err(|_| {
-            ApiError::bad_value("cursor", "is not one that a list of ours gave out")
-        })?;
-        let seen = rows.iter().position(|one| one.id == after).map_or(rows.len(), |at| at + 1);
-        rows.drain(..seen);
-    }
-    let cut = page::cut(rows, limit, |one| one.id.to_string());
-    Ok(Some(AccountPage::Continued { limit, next_cursor: cut.next_cursor }))
+    let mut tx = app.db.write().await?;
+    let owner = caller.workspace();
+    let before = caller.account(&mut tx, &id).await?;
+    let (new, shown) = (username.as_deref(), display_name.as_deref());
+    health::update_names(&mut tx, owner, &before.id, new, shown).await?;
+    let account = caller.account(&mut tx, &id).await?;
+    tx.commit().await?;
+    Ok(Json(RenameAnswer {
+        message: "Account updated",
+        display_name: account.display_name.unwrap_or_else(|| account.username.clone()),
+        username: account.username,
+    }))
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -303,7 +190,8 @@ pub(crate) async fn move_to_profile(
     Ok(Json(MoveAnswer { message: "Account moved", profile_id: profile.id }))
 }
 
-/// Disconnects an account and forgets its token. Its conversations stay, and come back with it.
+/// Disconnects an account, ends its subscription and forgets its token. Its conversations stay, and
+/// come back with it.
 #[utoipa::path(delete, path = "/v1/accounts/{accountId}", operation_id = "delete_account",
     tag = "Accounts", params(("accountId" = AccountId, Path, description = "Its id")),
     responses((status = 200, body = MessageAnswer)))]
@@ -314,8 +202,10 @@ pub(crate) async fn delete(
 ) -> Result<Json<MessageAnswer>> {
     let mut tx = app.db.write().await?;
     let account = caller.account(&mut tx, &id).await?;
+    let farewell = Farewell::to(&app, &mut tx, std::slice::from_ref(&account)).await?;
     disconnect::disconnect(&app, &mut tx, &account).await?;
     tx.commit().await?;
+    farewell.say(&app);
     app.wake.deliver.notify_one();
     Ok(Json(MessageAnswer { message: "Account disconnected" }))
 }

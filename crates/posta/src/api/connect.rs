@@ -23,6 +23,7 @@ use crate::app::App;
 use crate::flows::FlowError;
 use crate::flows::callback::{self, Callback};
 use crate::flows::connect::{self, Start};
+use crate::flows::reconnect;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase")]
@@ -229,6 +230,25 @@ pub(crate) async fn callback(
     }
 }
 
+/// Where the link ends by which an owner connects an account again: at the platform's login.
+pub(crate) async fn reconnect(
+    State(app): State<App>,
+    Path((name, link)): Path<(String, String)>,
+) -> Response {
+    let Some(platform) = posta_platforms::get(&name) else {
+        return ApiError::plain(Code::RouteNotFound).into_response();
+    };
+    match reconnect::follow(&app, platform, &link).await {
+        Ok(started) => Redirect::to(started.auth_url.as_str()).into_response(),
+        Err(error) => {
+            let error = logged(error);
+            let status = StatusCode::from_u16(error.code.status());
+            let text = [&sentence(&error.message), "Ask whoever gave you the link for a new one."];
+            page(status.unwrap_or(StatusCode::BAD_REQUEST), "Not connected", &text)
+        }
+    }
+}
+
 fn succeed(mut url: Url, account: &Account, request_id: &RequestId) -> Response {
     url.query_pairs_mut()
         .append_pair("connected", &account.platform)
@@ -296,7 +316,8 @@ fn sentence(message: &str) -> String {
     if whole.ends_with('.') { whole } else { whole + "." }
 }
 
-fn page(status: StatusCode, title: &str, text: &[&str]) -> Response {
+/// A plain page for people.
+pub(super) fn page(status: StatusCode, title: &str, text: &[&str]) -> Response {
     let body = html! {
         (DOCTYPE)
         html lang="en" {

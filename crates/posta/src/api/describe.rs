@@ -121,6 +121,9 @@ fn event_means(kind: &str) -> &'static str {
         "conversation.started" => "A person wrote to an account for the first time.",
         "account.connected" => "An account was connected, or connected again.",
         "account.disconnected" => "An account can no longer be used.",
+        "account.token_expiring" => "An account's token ends soon, and could not be renewed.",
+        "account.recovered" => "An account that was lost, or about to be, works again.",
+        "subscription.repaired" => "An account was no longer subscribed to events, and is again.",
         _ => "Somebody tried out a webhook endpoint.",
     }
 }

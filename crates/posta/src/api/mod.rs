@@ -1,8 +1,10 @@
 //! The unified API: one file per resource, each with its shapes, its handlers and their OpenAPI.
 
 pub(crate) mod account_health;
+pub(crate) mod account_list;
 pub(crate) mod accounts;
 pub(crate) mod auth;
+pub(crate) mod callbacks;
 pub(crate) mod connect;
 pub(crate) mod conversations;
 pub(crate) mod describe;
@@ -19,6 +21,8 @@ pub(crate) mod keys;
 pub(crate) mod media;
 pub(crate) mod menus;
 pub(crate) mod messages;
+pub(crate) mod oauth_app_list;
+pub(crate) mod oauth_app_test;
 pub(crate) mod oauth_apps;
 pub(crate) mod observe;
 pub(crate) mod page;
@@ -26,6 +30,7 @@ pub(crate) mod private_reply;
 pub(crate) mod profiles;
 pub(crate) mod reactions;
 pub(crate) mod send;
+pub(crate) mod subscription;
 pub(crate) mod webhook_logs;
 pub(crate) mod webhook_test;
 pub(crate) mod webhooks;

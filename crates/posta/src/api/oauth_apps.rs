@@ -18,10 +18,10 @@ use super::auth::Caller;
 use super::error::{ApiError, Result};
 use super::extract::{Body, Id, Query};
 use super::idempotency::{self, IdempotencyKey};
-use super::page::{self, CursorPage};
 use crate::app::App;
+use crate::flows::connect;
+use crate::flows::disconnect::{self, Farewell};
 use crate::flows::signers::app_owner;
-use crate::flows::{connect, disconnect};
 
 /// An app of yours. Its secrets never come back.
 #[derive(Debug, Serialize, ToSchema)]
@@ -37,10 +37,11 @@ pub(crate) struct AppShape {
     client_id: String,
     /// The permission areas it asks for; null means the usual ones.
     scope_areas: Option<Vec<String>>,
-    /// Always `unchecked`: the app is tried out by the first connection.
+    /// `ok` or `invalid` after a test, else `unchecked`.
     status: &'static str,
-    /// Always null, like `lastError`.
+    /// When it was last tested.
     last_checked_at: Option<Timestamp>,
+    /// Why the platform does not accept it.
     last_error: Option<String>,
     /// How many accounts are connected through it.
     account_count: usize,
@@ -66,22 +67,32 @@ pub(crate) struct WebhookSetup {
     callback_url: String,
     /// The verify token.
     verify_token: String,
+    /// Where the platform says that an owner took the app away.
+    deauthorize_url: Option<String>,
+    /// Where the platform says that an owner wants data deleted.
+    data_deletion_url: Option<String>,
     /// The kind of object to subscribe to.
     object: &'static str,
     /// The fields to subscribe to.
     fields: Vec<&'static str>,
 }
 
-async fn shape(app: &App, tx: &mut Tx, own: OauthApp) -> Result<AppShape> {
+/// Shows an app.
+pub(super) async fn shape(app: &App, tx: &mut Tx, own: OauthApp) -> Result<AppShape> {
     let accounts = accounts::list_for_app(tx, &own.workspace_id, &own.id).await?;
     let verify_token =
         app.ring.open(&app_owner(&own), &own.verify_token).map_err(ApiError::internal)?;
-    let inbound = posta_platforms::get(&own.platform).and_then(|platform| platform.inbound());
-    let subscription = inbound.map(Inbound::subscription);
+    let platform = posta_platforms::get(&own.platform);
+    let subscription = platform.and_then(|one| one.inbound()).map(Inbound::subscription);
+    let callback_url = format!("{}webhooks/{}", app.config.public_url, own.platform);
+    let callbacks = platform.and_then(|one| one.callbacks());
+    let below = |name: &str| callbacks.map(|_| format!("{callback_url}/{name}"));
     Ok(AppShape {
         redirect_uri: connect::callback_url(app, &own.platform).into(),
         webhook: subscription.map(|subscription| WebhookSetup {
-            callback_url: format!("{}webhooks/{}", app.config.public_url, own.platform),
+            deauthorize_url: below("deauthorize"),
+            data_deletion_url: below("data-deletion"),
+            callback_url: callback_url.clone(),
             verify_token: verify_token.expose().to_owned(),
             object: subscription.object,
             fields: subscription.fields.to_vec(),
@@ -91,94 +102,19 @@ async fn shape(app: &App, tx: &mut Tx, own: OauthApp) -> Result<AppShape> {
         label: own.label,
         client_id: own.client_id,
         scope_areas: own.scope_areas.map(|areas| areas.0),
-        status: "unchecked",
-        last_checked_at: None,
-        last_error: None,
+        status: match (own.checked_at, &own.check_error) {
+            (None, _) => "unchecked",
+            (Some(_), None) => "ok",
+            (Some(_), Some(_)) => "invalid",
+        },
+        last_checked_at: own.checked_at,
+        last_error: own.check_error,
         account_count: accounts.len(),
         shared_webhook_url: None,
         has_slack_signing_secret: false,
         slack_events: None,
         created_at: own.created_at,
     })
-}
-
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct ListQuery {
-    /// How many, at most 100.
-    limit: Option<i64>,
-    /// Where to go on.
-    cursor: Option<String>,
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct AppList {
-    apps: Vec<AppShape>,
-    pagination: CursorPage,
-    platforms: Vec<PlatformSetup>,
-}
-
-/// What a platform's app needs.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct PlatformSetup {
-    /// The platform.
-    platform: &'static str,
-    /// The redirect URI to register.
-    redirect_uri: String,
-    /// The scopes that are always asked for.
-    core_scopes: Vec<&'static str>,
-    /// The scopes of each permission area.
-    scope_areas: Vec<AreaShape>,
-}
-
-/// The scopes of a permission area.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct AreaShape {
-    area: &'static str,
-    scopes: Vec<&'static str>,
-}
-
-fn setup(app: &App, platform: &'static dyn Platform) -> Option<PlatformSetup> {
-    let areas = platform.auth()?.scopes();
-    let always = areas.iter().filter(|one| one.area.is_none());
-    Some(PlatformSetup {
-        platform: platform.name(),
-        redirect_uri: connect::callback_url(app, platform.name()).into(),
-        core_scopes: always.flat_map(|one| one.scopes).copied().collect(),
-        scope_areas: areas
-            .iter()
-            .filter_map(|one| Some(AreaShape { area: one.area?, scopes: one.scopes.to_vec() }))
-            .collect(),
-    })
-}
-
-/// Lists your apps, oldest first, and what each platform's app needs.
-#[utoipa::path(get, path = "/v1/connect/oauth-apps", operation_id = "list_oauth_apps",
-    tag = "Connect", params(ListQuery),
-    responses((status = 200, body = AppList)))]
-pub(crate) async fn list(
-    State(app): State<App>,
-    caller: Caller,
-    Query(query): Query<ListQuery>,
-) -> Result<Json<AppList>> {
-    caller.unrestricted("listing apps")?;
-    let limit = page::limit(query.limit, 50, 100)?;
-    let after = match query.cursor.as_deref().filter(|cursor| !cursor.is_empty()) {
-        Some(cursor) => Some(cursor.parse::<OauthAppId>().map_err(|_| {
-            ApiError::bad_value("cursor", "is not one that a list of ours gave out")
-        })?),
-        None => None,
-    };
-    let mut tx = app.db.read().await?;
-    let mut rows = oauth_apps::list(&mut tx, caller.workspace(), after.as_ref(), limit + 1).await?;
-    let pagination = page::cut(&mut rows, limit, |own| own.id.to_string());
-    let mut apps = Vec::with_capacity(rows.len());
-    for own in rows {
-        apps.push(shape(&app, &mut tx, own).await?);
-    }
-    let platforms = posta_platforms::ALL.iter().filter_map(|one| setup(&app, *one)).collect();
-    Ok(Json(AppList { apps, pagination, platforms }))
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -204,7 +140,7 @@ pub(crate) struct NewApp {
 
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct AppAnswer {
-    app: AppShape,
+    pub(super) app: AppShape,
 }
 
 /// Registers an app of yours. Enter its redirect URI and webhook, as answered, at the platform.
@@ -239,6 +175,8 @@ pub(crate) async fn create(
         signing_secret: new.meta_app_secret.as_ref().map(seal),
         verify_token: seal(&Secret::new(app.chance.hex::<16>())),
         scope_areas: new.scope_areas.map(DbJson),
+        checked_at: None,
+        check_error: None,
         created_at: app.clock.now(),
         id,
     };
@@ -275,7 +213,8 @@ fn check_areas(platform: &dyn Platform, areas: Option<&[String]>) -> Result<()> 
     }
 }
 
-async fn load(caller: &Caller, tx: &mut Tx, id: &OauthAppId) -> Result<OauthApp> {
+/// Loads an app that the caller may see.
+pub(super) async fn load(caller: &Caller, tx: &mut Tx, id: &OauthAppId) -> Result<OauthApp> {
     let app = oauth_apps::find(tx, caller.workspace(), id).await?;
     app.filter(|_| caller.profiles().is_none())
         .ok_or_else(|| ApiError::new(Code::ResourceNotFound, format!("there is no app {id}")))
@@ -335,6 +274,8 @@ pub(crate) async fn update(
     if let Some(secret) = change.client_secret {
         check_text("clientSecret", secret.expose())?;
         own.client_secret = seal(&secret);
+        // What was said of the old one is no news of this.
+        (own.checked_at, own.check_error) = (None, None);
     }
     if let Some(id) = change.meta_app_id {
         own.signing_app_id = Some(id);
@@ -388,11 +329,13 @@ pub(crate) async fn delete(
         let message = format!("{} account(s) are connected through this app", accounts.len());
         return Err(ApiError::new(Code::OauthAppInUse, message));
     }
+    let farewell = Farewell::to(&app, &mut tx, &accounts).await?;
     for account in &accounts {
         disconnect::disconnect(&app, &mut tx, account).await?;
     }
     oauth_apps::delete(&mut tx, caller.workspace(), &own.id).await?;
     tx.commit().await?;
+    farewell.say(&app);
     app.signers.forget();
     app.wake.deliver.notify_one();
     Ok(Json(DeleteAnswer { message: "App deleted", disconnected_accounts: accounts.len() }))

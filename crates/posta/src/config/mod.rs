@@ -36,6 +36,8 @@ pub struct Config {
     pub webhooks: Webhooks,
     /// `[media]`.
     pub media: Media,
+    /// `[tokens]`.
+    pub tokens: Tokens,
     /// `[log]`.
     pub log: Log,
     /// `[platforms.…]`, one per platform.
@@ -103,6 +105,14 @@ pub enum MediaPolicy {
     Links,
     /// The same, until a message is taken back; then neither.
     PurgeOnUnsend,
+}
+
+/// `[tokens]`: how the platforms' tokens are kept alive.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Tokens {
+    /// `tokens.renew_before_days`: how many days before its end a token is renewed.
+    #[serde(deserialize_with = "whole::<1, 50, _, _>")]
+    pub renew_before_days: u16,
 }
 
 /// `[log]`: what is logged and how.

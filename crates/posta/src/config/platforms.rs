@@ -24,6 +24,10 @@ pub struct PlatformConfig {
     pub webhook_secrets: Vec<Secret>,
     /// `version`: the version in the API's paths.
     pub version: String,
+    /// `slow_down_at`: how many percent of what the platform allows are used up when calls that
+    /// can wait do so.
+    #[serde(deserialize_with = "super::whole::<1, 1000, _, _>")]
+    pub slow_down_at: u16,
     /// `urls`: where the platform is, by role.
     pub urls: BTreeMap<String, Url>,
     /// `rates`: how often each class of calls may be made, per account.

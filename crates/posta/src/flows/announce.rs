@@ -25,6 +25,9 @@ pub const ANNOUNCED: &[&str] = &[
     "comment.received",
     "account.connected",
     "account.disconnected",
+    "account.token_expiring",
+    "account.recovered",
+    "subscription.repaired",
     "webhook.test",
 ];
 
@@ -145,7 +148,7 @@ fn wants(endpoint: &Endpoint, kind: &str, profile: &ProfileId, account: &Account
 fn group_of(kind: &str) -> &'static str {
     match kind.split('.').next().unwrap_or_default() {
         "message" | "conversation" | "reaction" | "referral" | "comment" => "messages",
-        "account" => "accounts",
+        "account" | "subscription" => "accounts",
         _ => "webhooks",
     }
 }

@@ -1,25 +1,37 @@
 //! How often an account may call its platform: each class of calls has a window of its own that
-//! slides, counted in this process.
+//! slides, counted in this process; and what can wait pauses before the platform has to refuse.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use posta_core::capability::{CallClass, Rate};
 use posta_core::id::AccountId;
 use posta_core::time::{Clock, Timestamp};
+use posta_platforms::cx::{Gauge, Usage};
 use posta_store::accounts::Account;
+use posta_store::health;
 
-use crate::config::Platforms;
+use crate::app::App;
+use crate::config::{PlatformConfig, Platforms};
 
 /// When so many windows are held, those that have run out are let go.
 const MANY: usize = 10_000;
 
+/// How long calls that can wait do so when little is left, if the platform names no time. Its
+/// figures speak of a window that slides, so they fall while nobody calls.
+const PAUSE: Duration = Duration::from_mins(5);
+
+/// A pause that lasts this much longer than a known one is worth a note.
+const WORTH: Duration = Duration::from_mins(1);
+
 /// Counts the calls of every account.
 #[derive(Debug)]
 pub struct Budget {
-    rates: BTreeMap<String, BTreeMap<CallClass, Rate>>,
+    platforms: BTreeMap<String, PlatformConfig>,
     clock: Clock,
     windows: Mutex<HashMap<(AccountId, CallClass), Window>>,
+    pauses: Mutex<HashMap<AccountId, Timestamp>>,
 }
 
 /// The times of the calls that still count, oldest first: never more than may be made.
@@ -33,8 +45,8 @@ impl Budget {
     /// Allows to each account what the settings of its platform say.
     #[must_use]
     pub fn new(platforms: &Platforms, clock: Clock) -> Self {
-        let rates = platforms.iter().map(|(name, section)| (name.clone(), section.rates.clone()));
-        Self { rates: rates.collect(), clock, windows: Mutex::default() }
+        let platforms = platforms.clone();
+        Self { platforms, clock, windows: Mutex::default(), pauses: Mutex::default() }
     }
 
     /// Takes one call out of an account's budget. Whoever is refused makes no call, and comes back
@@ -44,11 +56,14 @@ impl Budget {
     /// When the account has used up what it may do for now, or its platform told it to wait.
     pub fn take(&self, account: &Account, class: CallClass) -> Result<(), Timestamp> {
         let now = self.clock.now();
-        if let Some(until) = account.rate_limited_until.filter(|until| *until > now) {
+        let pause = self.pauses.lock().unwrap_or_else(PoisonError::into_inner);
+        let pause = pause.get(&account.id).copied();
+        let known = [account.rate_limited_until, account.paused_until, pause];
+        if let Some(until) = known.into_iter().flatten().max().filter(|until| *until > now) {
             return Err(until);
         }
-        let Some(rate) = self.rates.get(&account.platform).and_then(|rates| rates.get(&class))
-        else {
+        let section = self.platforms.get(&account.platform);
+        let Some(rate) = section.and_then(|section| section.rates.get(&class)) else {
             return Ok(());
         };
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
@@ -60,6 +75,51 @@ impl Budget {
             .or_insert_with(|| Window { rate: *rate, calls: VecDeque::new() });
         window.take(now)
     }
+
+    /// Decides whether calls that can wait pause, and until when; `None` when nothing changes.
+    fn pause(&self, platform: &str, account: &AccountId, usage: Usage) -> Option<Timestamp> {
+        let now = self.clock.now();
+        let threshold = self.platforms.get(platform)?.slow_down_at;
+        let regain = usage.regain.filter(|regain| !regain.is_zero());
+        if usage.percent < u64::from(threshold) && regain.is_none() {
+            return None;
+        }
+        let until = now.plus(regain.unwrap_or(PAUSE));
+        let mut pauses = self.pauses.lock().unwrap_or_else(PoisonError::into_inner);
+        pauses.retain(|_, until| *until > now);
+        if pauses.get(account).is_some_and(|known| known.plus(WORTH) >= until) {
+            return None;
+        }
+        pauses.insert(account.clone(), until);
+        Some(until)
+    }
+}
+
+/// Listens to what the platform says of an account's usage.
+#[must_use]
+pub fn gauge(app: &App, account: &Account) -> Gauge {
+    let (app, platform, id) = (app.clone(), account.platform.clone(), account.id.clone());
+    Gauge::new(move |usage| {
+        let Some(until) = app.budget.pause(&platform, &id, usage) else {
+            return;
+        };
+        tracing::info!(
+            account.id = %id, platform, usage.percent, %until, "calls that can wait are put off"
+        );
+        let (app, id, busy) = (app.clone(), id.clone(), app.under_way.enter());
+        app.tasks.clone().spawn(async move {
+            if let Err(error) = note(&app, &id, until).await {
+                tracing::warn!(account.id = %id, %error, "only this process knows of the pause");
+            }
+            drop(busy);
+        });
+    })
+}
+
+async fn note(app: &App, account: &AccountId, until: Timestamp) -> posta_store::Result<()> {
+    let mut tx = app.db.write().await?;
+    health::update_paused(&mut tx, account, until).await?;
+    tx.commit().await
 }
 
 impl Window {
@@ -88,9 +148,26 @@ impl Window {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
+    use crate::config::Layers;
+
+    #[test]
+    fn calls_that_can_wait_pause_before_the_platform_refuses() {
+        let clock = Clock::fixed(Timestamp::from_millis(0));
+        let budget = Budget::new(&Layers::defaults().config().unwrap().platforms, clock.clone());
+        let account = "0123456789abcdef01234567".parse().unwrap();
+        let platform = posta_platforms::ALL[0].name();
+        let hear = |percent, minutes: Option<u64>| {
+            let usage = Usage { percent, regain: minutes.map(Duration::from_mins) };
+            budget.pause(platform, &account, usage).map(Timestamp::as_seconds)
+        };
+        assert_eq!(hear(89, None), None);
+        assert_eq!(hear(90, Some(0)), Some(300));
+        assert_eq!(hear(95, None), None, "that is known");
+        assert_eq!(hear(100, Some(30)), Some(1800));
+        clock.advance(Duration::from_mins(31));
+        assert_eq!(hear(0, Some(1)), Some(1920), "the platform says when, whatever the figure");
+    }
 
     #[test]
     fn a_window_never_holds_more_calls_than_the_rate() {

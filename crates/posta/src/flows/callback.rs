@@ -8,13 +8,13 @@ use posta_platforms::contract::{Grant, Platform};
 use posta_platforms::cx::{AccountCredentials, Cx};
 use posta_store::accounts::{self, Account, State};
 use posta_store::connects::{self, Connect};
-use posta_store::{Json, inbound, renewals, workspaces};
+use posta_store::{Json, Tx, inbound, renewals, workspaces};
 use url::Url;
 
 use super::announce::announce;
 use super::connect::{bound, by_oauth, callback_url, choose_app};
 use super::events::{AccountBlock, Payload};
-use super::{FlowError, refusal, renew, send};
+use super::{FlowError, refusal, renew, send, subscriptions};
 use crate::app::{App, token_owner};
 
 /// Webhooks may come between the platform's yes and our note of the account; this far back they
@@ -109,6 +109,7 @@ async fn redeem(
         site: app.site(platform),
         app: &client,
         account: None,
+        gauge: None,
     };
     let grant = auth.finish(&cx, code, &callback_url(app, platform.name())).await?;
     let credentials = AccountCredentials {
@@ -116,15 +117,16 @@ async fn redeem(
         token: grant.token.secret.clone(),
     };
     expected(app, connect, &grant).await?;
-    if let Some(inbound) = platform.inbound() {
+    if let Some(subscriptions) = platform.subscriptions() {
         let cx = Cx { account: Some(&credentials), ..cx };
-        inbound.subscribe(&cx, grant.scopes.as_ref()).await.map_err(|mut error| {
+        let fields = subscriptions.wanted(grant.scopes.as_ref());
+        subscriptions.subscribe(&cx, &fields).await.map_err(|mut error| {
             error.code = Code::ConnectionFailed;
             error.message = format!("the account's events could not be subscribed: {error}");
             error
         })?;
     }
-    store(app, connect, grant).await.map_err(Into::into)
+    store(app, platform, connect, grant).await.map_err(Into::into)
 }
 
 async fn expected(app: &App, connect: &Connect, grant: &Grant) -> Result<(), FlowError> {
@@ -151,7 +153,12 @@ async fn expected(app: &App, connect: &Connect, grant: &Grant) -> Result<(), Flo
     Err(refusal(Code::ReconnectAccountMismatch, message).into())
 }
 
-async fn store(app: &App, connect: &Connect, grant: Grant) -> posta_store::Result<Account> {
+async fn store(
+    app: &App,
+    platform: &dyn Platform,
+    connect: &Connect,
+    grant: Grant,
+) -> posta_store::Result<Account> {
     let now = app.clock.now();
     let identity = grant.identity;
     let mut account = Account {
@@ -175,14 +182,20 @@ async fn store(app: &App, connect: &Connect, grant: Grant) -> posta_store::Resul
         token_issued_at: Some(now),
         state: State::Connected,
         state_reason: None,
+        state_code: None,
         state_since: now,
         rate_limited_until: None,
+        paused_until: None,
+        restriction: None,
+        subscribed_fields: None,
         last_event_at: None,
         created_at: now,
     };
     account.token = Some(app.ring.seal(&token_owner(&account), &grant.token.secret));
     let mut tx = app.db.write().await?;
     workspaces::lock(&mut tx, &account.workspace_id).await?;
+    let (owner, remote) = (&account.workspace_id, &account.remote_id);
+    let before = accounts::find_remote(&mut tx, owner, &account.platform, remote).await?;
     account.id = accounts::upsert(&mut tx, &account).await?;
     let renew_at = renew::renew_at(app, now, account.token_expires_at);
     renewals::update_due(&mut tx, &account.id, renew_at).await?;
@@ -190,10 +203,29 @@ async fn store(app: &App, connect: &Connect, grant: Grant) -> posta_store::Resul
     send::release(app, &mut tx, &account).await?;
     let payload = Payload::Account { account: AccountBlock::from(&account) };
     announce(app, &mut tx, &account, "account.connected", &payload).await?;
+    if let Some(lost) = before.filter(|one| one.state == State::Dead) {
+        announce_recovered(app, &mut tx, &account, lost.state_code.unwrap_or_default()).await?;
+    }
+    subscriptions::note_subscribed(app, &mut tx, platform, &account).await?;
     tx.commit().await?;
     app.wake.deliver.notify_one();
     app.wake.receive.notify_one();
     app.wake.send.notify_one();
     tracing::info!(account.id = %account.id, platform = account.platform, "account connected");
     Ok(account)
+}
+
+/// Announces that an account works again.
+///
+/// # Errors
+/// When the database failed.
+pub(super) async fn announce_recovered(
+    app: &App,
+    tx: &mut Tx,
+    account: &Account,
+    recovered_from: String,
+) -> posta_store::Result<()> {
+    let block = AccountBlock::from(account);
+    let payload = Payload::AccountRecovered { account: block, recovered_from };
+    announce(app, tx, account, "account.recovered", &payload).await.map(drop)
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use posta_core::failure::{Code, ConnectorError, Retry};
 use posta_core::id::{AccountId, OauthAppId, ProfileId, WorkspaceId};
-use posta_platforms::contract::{Ask, Auth, Platform};
+use posta_platforms::contract::{AppVerdict, Ask, Auth, Platform};
 use posta_platforms::cx::{AppCredentials, Cx};
 use posta_store::Tx;
 use posta_store::accounts::Account;
@@ -94,6 +94,7 @@ pub async fn start(
         site: app.site(platform),
         app: &client,
         account: None,
+        gauge: None,
     };
     let redirect = callback_url(app, platform.name());
     let ask = Ask {
@@ -187,6 +188,39 @@ fn own_credentials(app: &App, own: &OauthApp) -> Result<AppCredentials, Connecto
         ConnectorError::new(Code::ApiError, Retry::Permanent, message)
     })?;
     Ok(AppCredentials { client_id: own.client_id.clone(), client_secret })
+}
+
+/// Tries whether the platform accepts a customer's own app, and notes what it says.
+///
+/// # Errors
+/// When the platform cannot be asked, or the database failed.
+pub async fn try_app(app: &App, own: &OauthApp) -> Result<(), FlowError> {
+    let platform = posta_platforms::get(&own.platform).ok_or_else(|| {
+        let message = format!("this version does not speak {}", own.platform);
+        refusal(Code::PlatformNotSupported, message)
+    })?;
+    let client = own_credentials(app, own)?;
+    let cx = Cx {
+        http: &app.http,
+        clock: &app.clock,
+        site: app.site(platform),
+        app: &client,
+        account: None,
+        gauge: None,
+    };
+    let redirect = callback_url(app, platform.name());
+    let problem = match by_oauth(platform)?.try_app(&cx, &redirect).await? {
+        AppVerdict::Accepted => None,
+        AppVerdict::Refused(words) => Some(format!("{} says: {words}", platform.title())),
+        AppVerdict::Unclear(words) => {
+            let message = format!("{} did not say whether: {words}", platform.title());
+            return Err(refusal(Code::PlatformRefused, message).into());
+        }
+    };
+    let mut tx = app.db.write().await?;
+    oauth_apps::update_checked(&mut tx, &own.id, app.clock.now(), problem.as_deref()).await?;
+    tx.commit().await?;
+    Ok(())
 }
 
 /// Opens the credentials of the app that an account is connected through.

@@ -3,10 +3,10 @@
 use posta_core::failure::{Code, ConnectorError};
 use posta_core::id::RemotePerson;
 use posta_platforms::contract::Platform;
-use posta_platforms::cx::{AccountCredentials, AppCredentials, Cx};
+use posta_platforms::cx::{AccountCredentials, AppCredentials, Cx, Gauge};
 use posta_store::accounts::Account;
 
-use super::{connect, refusal};
+use super::{budget, connect, refusal};
 use crate::app::App;
 
 /// An account ready for calls.
@@ -15,6 +15,7 @@ pub struct Line {
     pub platform: &'static dyn Platform,
     client: AppCredentials,
     credentials: AccountCredentials,
+    gauge: Gauge,
 }
 
 impl Line {
@@ -30,7 +31,8 @@ impl Line {
         let token = app.token(account)?;
         let client = connect::credentials(app, account).await?;
         let credentials = AccountCredentials { id: account.remote_id.clone(), token };
-        Ok(Self { platform, client, credentials })
+        let gauge = budget::gauge(app, account);
+        Ok(Self { platform, client, credentials, gauge })
     }
 
     /// Lends what one call needs.
@@ -42,6 +44,7 @@ impl Line {
             site: app.site(self.platform),
             app: &self.client,
             account: Some(&self.credentials),
+            gauge: Some(&self.gauge),
         }
     }
 }

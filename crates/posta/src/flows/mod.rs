@@ -4,6 +4,7 @@
 pub mod announce;
 pub mod budget;
 pub mod callback;
+pub mod callbacks;
 pub mod connect;
 pub mod deliver;
 pub mod disconnect;
@@ -21,9 +22,12 @@ pub mod outcome;
 pub mod private_reply;
 pub mod react;
 pub mod receive;
+pub mod reconnect;
 pub mod renew;
+pub mod restriction;
 pub mod send;
 pub mod signers;
+pub mod subscriptions;
 pub mod window;
 
 use posta_core::failure::{Code, ConnectorError, Retry};

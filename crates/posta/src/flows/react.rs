@@ -66,7 +66,7 @@ pub(super) async fn lost(
 ) -> posta_store::Result<ConnectorError> {
     if error.retry == Retry::Auth {
         let mut tx = app.db.write().await?;
-        disconnect::lose(app, &mut tx, account, &error.message).await?;
+        disconnect::lose(app, &mut tx, account, &error).await?;
         tx.commit().await?;
         app.wake.deliver.notify_one();
     }

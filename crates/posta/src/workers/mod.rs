@@ -5,10 +5,12 @@
 
 mod clean;
 mod deliver;
+mod erase;
 mod fetch;
 mod receive;
 mod renew;
 mod send;
+mod subscriptions;
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -31,7 +33,7 @@ const LOOK: Duration = Duration::from_secs(2);
 const RECOVER: Duration = Duration::from_secs(1);
 
 /// How many workers there are.
-pub const COUNT: usize = 7;
+pub const COUNT: usize = 9;
 
 /// Starts all workers.
 pub fn start(app: &App) {
@@ -41,6 +43,8 @@ pub fn start(app: &App) {
     keep(app, "send", send::run);
     keep(app, "deliver", deliver::run);
     keep(app, "renew", renew::run);
+    keep(app, "subscriptions", subscriptions::run);
+    keep(app, "erase", erase::run);
     keep(app, "clean", clean::run);
 }
 
@@ -72,6 +76,8 @@ pub async fn is_idle(app: &App) -> posta_store::Result<bool> {
         posta_store::jobs::find_next_due(&mut tx).await?,
         posta_store::deliveries::find_next_due(&mut tx).await?,
         posta_store::renewals::find_next_due(&mut tx).await?,
+        posta_store::subscriptions::find_next_due(&mut tx).await?,
+        posta_store::erasures::find_next_due(&mut tx).await?,
     ];
     Ok(app.under_way.is_zero() && due.into_iter().flatten().all(|due| due > now))
 }

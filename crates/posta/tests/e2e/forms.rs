@@ -303,7 +303,7 @@ story! {
         let refused = stage.send_form(MIRA, json!({"message": "Three"})).await;
         let error = refused.expect_error(403, "ACCOUNT_DISCONNECTED");
         let url = error["details"]["reconnectUrl"].as_str().unwrap();
-        assert!(url.contains(&format!("reconnectAccountId={}", stage.account)), "{url}");
+        assert!(url.contains("/connect/instagram/reconnect/"), "{url}");
         stage.pass(Duration::from_secs(3600)).await;
         assert_eq!(stage.proxy.sends(), 1);
         stage.press("allow", &[]).await;

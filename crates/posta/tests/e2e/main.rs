@@ -4,6 +4,7 @@
 mod announced;
 mod answers;
 mod api;
+mod care;
 mod connect;
 mod deliver;
 mod doctor;

@@ -204,8 +204,8 @@ story! {
         let (answer, ()) = tokio::join!(answer, time);
         let queued = answer.expect(202);
         assert_eq!(queued["data"]["status"], "queued");
-        let health = stage.get(&format!("accounts/{}/health", stage.account)).await.expect(200);
-        assert!(health["messagingRestriction"]["pausedUntil"].is_string(), "{health}");
+        let accounts = stage.get("accounts").await.expect(200);
+        assert!(accounts["accounts"][0]["rateLimitedUntil"].is_string(), "{accounts}");
         assert_eq!(stage.thread("mira.demo").await.len(), 1);
         stage.pass(Duration::from_secs(3600)).await;
         assert_eq!(stage.thread("mira.demo").await.len(), 2);

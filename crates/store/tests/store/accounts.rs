@@ -2,7 +2,7 @@
 
 use posta_core::id::RemoteAccount;
 use posta_store::Json;
-use posta_store::accounts::{self, Account, Filter, State};
+use posta_store::accounts::{self, Account, Filter, Reason, State};
 use serde_json::json;
 
 use crate::support::{Store, at, both};
@@ -16,7 +16,8 @@ async fn find(store: &Store, account: &Account) -> Account {
 async fn take_out(store: &Store, account: &Account, state: State) -> bool {
     let mut tx = store.write().await;
     let (owner, id) = (&account.workspace_id, &account.id);
-    let done = accounts::update_unusable(&mut tx, owner, id, state, "revoked", at(7)).await;
+    let reason = Reason { text: "revoked", code: "app_removed" };
+    let done = accounts::update_unusable(&mut tx, owner, id, state, reason, at(7)).await;
     tx.commit().await.unwrap();
     done.unwrap()
 }
@@ -99,6 +100,7 @@ async fn a_removed_account_is_hidden_and_its_token_gone(store: &Store) {
     let found = find(store, &account).await;
     assert_eq!(found.state, State::Removed);
     assert_eq!(found.state_reason.as_deref(), Some("revoked"));
+    assert_eq!(found.state_code.as_deref(), Some("app_removed"));
     assert_eq!((found.state_since, found.token, found.token_expires_at), (at(7), None, None));
 
     let mut tx = store.write().await;
@@ -138,6 +140,11 @@ async fn a_webhook_finds_the_account_in_every_workspace(store: &Store) {
     let found = accounts::find_remote(&mut tx, &other, "instagram", &unknown).await;
     assert!(found.unwrap().is_none());
     assert!(accounts::find(&mut tx, &other, &account.id).await.unwrap().is_none());
+    let scoped = account.app_scoped_id.as_deref().unwrap();
+    let found = accounts::list_by_app_scoped(&mut tx, "instagram", scoped).await.unwrap();
+    let ids: Vec<_> = found.into_iter().map(|account| account.id).collect();
+    assert_eq!(ids, [account.id.clone(), twin.id.clone()]);
+    assert!(accounts::list_by_app_scoped(&mut tx, "facebook", scoped).await.unwrap().is_empty());
 }
 
 async fn the_newest_token_is_found_in_whatever_workspace(store: &Store) {

@@ -183,7 +183,8 @@ async fn conversations_of_removed_accounts_are_hidden(store: &Store) {
     let (owner, id) = (&account.workspace_id, &account.id);
     let mut tx = store.write().await;
     for (state, shown) in [(accounts::State::Dead, 1), (accounts::State::Removed, 0)] {
-        let done = accounts::update_unusable(&mut tx, owner, id, state, "x", at(1)).await;
+        let reason = accounts::Reason { text: "x", code: "x" };
+        let done = accounts::update_unusable(&mut tx, owner, id, state, reason, at(1)).await;
         assert!(done.unwrap());
         let found = conversations::list(&mut tx, owner, &Filter::default(), 10).await;
         assert_eq!(found.unwrap().len(), shown);

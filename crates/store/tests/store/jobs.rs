@@ -143,9 +143,9 @@ async fn what_is_held_is_released_for_its_account(store: &Store) {
     let mut tx = store.write().await;
     assert!(!jobs::is_held(&mut tx, &held.subject).await.unwrap(), "it is connected");
     let (owner, state) = (&account.workspace_id, State::Dead);
-    assert!(
-        accounts::update_unusable(&mut tx, owner, &account.id, state, "x", at(1)).await.unwrap()
-    );
+    let reason = accounts::Reason { text: "x", code: "x" };
+    let lost = accounts::update_unusable(&mut tx, owner, &account.id, state, reason, at(1)).await;
+    assert!(lost.unwrap());
     assert!(jobs::is_held(&mut tx, &held.subject).await.unwrap());
     assert!(!jobs::is_held(&mut tx, "other").await.unwrap());
     assert_eq!(jobs::update_released(&mut tx, &store.id(), at(5)).await.unwrap(), 0);

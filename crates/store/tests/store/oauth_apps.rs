@@ -18,6 +18,8 @@ fn new(store: &Store, owner: &WorkspaceId, client_id: &str) -> OauthApp {
         signing_secret: None,
         verify_token: store.seal("verify"),
         scope_areas: None,
+        checked_at: None,
+        check_error: None,
         created_at: at(0),
     }
 }

@@ -225,8 +225,12 @@ impl Store {
             token_issued_at: Some(at(0)),
             state: accounts::State::Connected,
             state_reason: None,
+            state_code: None,
             state_since: at(0),
             rate_limited_until: None,
+            paused_until: None,
+            restriction: None,
+            subscribed_fields: None,
             last_event_at: None,
             created_at: at(0),
         }

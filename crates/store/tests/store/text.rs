@@ -66,7 +66,8 @@ async fn what_platforms_say_of_accounts(store: &Store) {
     let id = store.upsert(&account).await;
     let (owner, state) = (&plain.workspace_id, accounts::State::Dead);
     let mut tx = store.write().await;
-    let done = accounts::update_unusable(&mut tx, owner, &id, state, NUL, at(1)).await;
+    let reason = accounts::Reason { text: NUL, code: "x" };
+    let done = accounts::update_unusable(&mut tx, owner, &id, state, reason, at(1)).await;
     assert!(done.unwrap());
     let found = accounts::find_remote(&mut tx, owner, "instagram", &account.remote_id).await;
     let found = found.unwrap().unwrap();
@@ -220,6 +221,8 @@ async fn what_customers_register(store: &Store) {
         signing_secret: None,
         verify_token: store.seal(NUL),
         scope_areas: Some(Json(vec![NUL.into()])),
+        checked_at: None,
+        check_error: None,
         created_at: at(0),
     };
     assert!(oauth_apps::insert(&mut tx, &app).await.unwrap());

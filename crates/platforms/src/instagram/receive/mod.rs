@@ -3,22 +3,17 @@
 mod attachments;
 mod messaging;
 
-use std::collections::BTreeSet;
-
 use http::HeaderMap;
 use posta_core::event::{Comment, Event, What};
-use posta_core::failure::ConnectorError;
 use posta_core::id::{RemoteAccount, RemotePerson};
 use posta_core::secret::Secret;
 use posta_core::time::Timestamp;
 use serde_json::Value;
 
 use self::messaging::{Parties, party};
-use super::{Instagram, errors};
-use crate::contract::{Answer, Inbound, Subscription, Unparsed};
-use crate::cx::Cx;
-use crate::meta::errors::Call;
-use crate::meta::graph::{self, integer, text};
+use super::Instagram;
+use crate::contract::{Inbound, Subscription, Unparsed};
+use crate::meta::graph::{integer, text};
 use crate::meta::sign;
 
 /// The fields of the official table (developers.facebook.com/docs/instagram-platform/webhooks, read
@@ -37,15 +32,6 @@ const FIELDS: &[&str] = &[
     "comments",
     "live_comments",
 ];
-
-/// Returns the permission without which a field is refused.
-fn permission(field: &str) -> &'static str {
-    if field.ends_with("comments") {
-        "instagram_business_manage_comments"
-    } else {
-        "instagram_business_manage_messages"
-    }
-}
 
 impl Inbound for Instagram {
     fn subscription(&self) -> Subscription {
@@ -67,42 +53,6 @@ impl Inbound for Instagram {
         let entries = entries.ok_or_else(|| Unparsed("the body has no list `entry`".to_owned()))?;
         Ok(entries.iter().flat_map(events).collect())
     }
-
-    fn subscribe<'a>(
-        &'a self,
-        cx: &'a Cx<'a>,
-        granted: Option<&'a BTreeSet<String>>,
-    ) -> Answer<'a, ()> {
-        Box::pin(async move {
-            let is_granted =
-                |field: &str| granted.is_none_or(|all| all.contains(permission(field)));
-            let fields: Vec<_> = FIELDS.iter().copied().filter(|one| is_granted(one)).collect();
-            if fields.is_empty() {
-                return Ok(());
-            }
-            let account = cx.account()?;
-            let path = [cx.site.version(), account.id.as_str(), "subscribed_apps"];
-            let request = cx
-                .http
-                .post(cx.site.url("graph", &path))
-                .bearer_auth(account.token.expose())
-                .query(&[("subscribed_fields", fields.join(","))]);
-            let answer = graph::call(cx, request).await;
-            answer.map_err(|failed| {
-                let error = errors::judge(failed, Call::Repeatable, cx.clock.now());
-                unsubscribed(error)
-            })?;
-            Ok(())
-        })
-    }
-}
-
-/// Code 100 without a subcode names a field that this version of the API does not have.
-fn unsubscribed(error: ConnectorError) -> ConnectorError {
-    let is_field =
-        error.said.as_ref().is_some_and(|said| said.code == Some(100) && said.subcode.is_none());
-    let remedy = "Set the API version to one that has the webhook field Instagram names.";
-    ConnectorError { remedy: if is_field { Some(remedy) } else { error.remedy }, ..error }
 }
 
 /// Reads an entry, which carries its events in one of four forms, or in several.

@@ -171,6 +171,7 @@ async fn redirect_uri(
         site: app.site(platform),
         app: &client,
         account: None,
+        gauge: None,
     };
     let redirect = callback_url(app, platform.name());
     let always: Vec<_> = auth

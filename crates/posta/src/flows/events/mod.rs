@@ -1,5 +1,6 @@
 //! What our webhooks say: the envelope and the blocks of every event Posta announces.
 
+mod account;
 mod comment;
 mod happening;
 mod message;
@@ -11,8 +12,10 @@ use posta_store::conversations::{Conversation, Status};
 use posta_store::profiles::Profile;
 use serde::Serialize;
 use serde_json::Value;
+use url::Url;
 use utoipa::ToSchema;
 
+pub use self::account::AccountBlock;
 pub use self::comment::{CommentAccount, CommentAuthor, CommentBlock, PostBlock};
 pub use self::happening::{ControlBlock, Owner, ReactionBlock, ReferralBlock};
 pub use self::message::{
@@ -158,8 +161,45 @@ pub enum Payload {
         account: AccountBlock,
         /// `intentional` when somebody asked for it, else `unintentional`.
         disconnection_type: &'static str,
-        /// Why.
+        /// Why, for people.
         reason: String,
+        /// Why, in one word, such as `token_expired`, `app_removed` or `password_changed`.
+        reason_code: String,
+        /// Where its owner connects it again, for 7 days; only when it was lost.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = Option<String>)]
+        reconnect_url: Option<Url>,
+    },
+    /// `account.token_expiring`.
+    #[serde(rename_all = "camelCase")]
+    TokenExpiring {
+        /// The account.
+        account: AccountBlock,
+        /// When its token ends.
+        token_expires_at: Timestamp,
+        /// In how many days that is: 7, 3 or 1.
+        days_left: i64,
+        /// Why it could not be renewed yet.
+        reason: String,
+        /// Where its owner connects it again, for 7 days.
+        #[schema(value_type = String)]
+        reconnect_url: Url,
+    },
+    /// `account.recovered`.
+    #[serde(rename_all = "camelCase")]
+    AccountRecovered {
+        /// The account.
+        account: AccountBlock,
+        /// What it recovered from: the `reasonCode` it was disconnected with, or `token_expiring`.
+        recovered_from: String,
+    },
+    /// `subscription.repaired`.
+    #[serde(rename_all = "camelCase")]
+    SubscriptionRepaired {
+        /// The account.
+        account: AccountBlock,
+        /// The fields that it was no longer subscribed to. Their events may have been missed.
+        missing_fields: Vec<String>,
     },
     /// `account.connected`.
     Account {
@@ -259,23 +299,6 @@ pub struct InboxAccount {
     pub display_name: Option<String>,
 }
 
-/// The account of an account event.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct AccountBlock {
-    /// Its id.
-    pub account_id: AccountId,
-    /// Its profile.
-    pub profile_id: ProfileId,
-    /// Its platform.
-    pub platform: String,
-    /// Its handle.
-    pub username: String,
-    /// Its name for people.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub display_name: Option<String>,
-}
-
 impl From<&Profile> for ProfileBlock {
     fn from(profile: &Profile) -> Self {
         Self { id: profile.id.clone(), external_id: profile.external_id.clone() }
@@ -286,18 +309,6 @@ impl From<&Account> for InboxAccount {
     fn from(account: &Account) -> Self {
         Self {
             id: account.id.clone(),
-            account_id: account.id.clone(),
-            profile_id: account.profile_id.clone(),
-            platform: account.platform.clone(),
-            username: account.username.clone(),
-            display_name: account.display_name.clone(),
-        }
-    }
-}
-
-impl From<&Account> for AccountBlock {
-    fn from(account: &Account) -> Self {
-        Self {
             account_id: account.id.clone(),
             profile_id: account.profile_id.clone(),
             platform: account.platform.clone(),

@@ -144,7 +144,7 @@ async fn not_read(
         Retry::RateLimited { until } => Some(until),
         Retry::Auth => {
             if account.state == accounts::State::Connected {
-                disconnect::lose(app, tx, account, &error.message).await?;
+                disconnect::lose(app, tx, account, error).await?;
             }
             Some(app.clock.now().plus(LONG_WAIT))
         }

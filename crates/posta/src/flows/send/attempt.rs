@@ -185,6 +185,7 @@ async fn sent_out(
     sent: &Sent,
 ) -> posta_store::Result<()> {
     jobs::delete(tx, &job.id).await?;
+    super::super::restriction::note(app, tx, account, None).await?;
     // Only if this attempt was given up for dead meanwhile, its echo has a row of its own.
     messages::delete_twin(tx, &account.id, &sent.message, &message.id).await?;
     let now = app.clock.now();
@@ -216,6 +217,7 @@ async fn not_sent(
         retry = ?error.retry, attempt = job.attempts, "message not sent"
     );
     let now = app.clock.now();
+    super::super::restriction::note(app, tx, account, Some(error)).await?;
     match error.retry {
         Retry::Transient if job.attempts < TRIES => {
             let doublings = u32::try_from(job.attempts - 1).unwrap_or(0);
@@ -229,7 +231,7 @@ async fn not_sent(
             return jobs::update_due(tx, &job.id, until).await;
         }
         Retry::Auth => {
-            disconnect::lose(app, tx, account, &error.message).await?;
+            disconnect::lose(app, tx, account, error).await?;
             if let Some(until) = job.hold_until.filter(|until| *until > now) {
                 messages::update_queued(tx, &message.id).await?;
                 return jobs::update_due(tx, &job.id, until).await;

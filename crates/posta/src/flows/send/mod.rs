@@ -24,7 +24,7 @@ pub(super) use self::attempt::{jittered, stored};
 pub(super) use self::draft::messages as messages_of;
 pub use self::draft::{Attached, Draft};
 use super::window::{self, Permit, Sender};
-use super::{FlowError, media, refusal};
+use super::{FlowError, media, reconnect, refusal};
 use crate::app::App;
 
 /// The kind of the jobs this flow makes and works off.
@@ -137,16 +137,7 @@ pub(super) fn can_send(account: &Account) -> Result<&'static dyn Platform, Box<C
 /// Refuses what an account cannot do while it is disconnected, and says how it is connected again.
 #[must_use]
 pub fn disconnected(app: &App, account: &Account) -> Box<ConnectorError> {
-    let reason = account.state_reason.as_deref().unwrap_or("it was disconnected");
-    let message = format!("{} cannot send: {reason}", account.username);
-    let mut error = refusal(Code::AccountDisconnected, message);
-    let mut url = app.config.public_url.clone();
-    url.set_path(&format!("/v1/connect/{}", account.platform));
-    url.query_pairs_mut()
-        .append_pair("profileId", account.profile_id.as_str())
-        .append_pair("reconnectAccountId", account.id.as_str());
-    error.details = Some(json!({"reconnectUrl": url}));
-    error
+    reconnect::refuse(app, account, "send")
 }
 
 /// Lets the messages go that were held until the account is connected again.

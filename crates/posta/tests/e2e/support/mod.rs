@@ -242,6 +242,9 @@ impl Stage {
             "conversation.control_changed",
             "account.connected",
             "account.disconnected",
+            "account.token_expiring",
+            "account.recovered",
+            "subscription.repaired",
         ])
         .await;
         let end = self.press("allow", &[]).await;
