@@ -22,6 +22,8 @@ pub enum Capability {
     Receipts,
     /// React to messages.
     Reactions,
+    /// Pass conversations to other apps.
+    Handover,
     /// Keep attachments that are sent more than once.
     Uploads,
     /// Offer ice breakers and a menu.

@@ -94,6 +94,9 @@ codes! {
     PlatformNotSupported = "platform_not_supported", 400, InvalidRequestError,
         "Posta does not know this platform, or not for this call.",
         "Use a platform that the server lists.";
+    ConversationNotStartable = "PLATFORM_NOT_SUPPORTED", 400, InvalidRequestError,
+        "On this platform an account cannot start a conversation.",
+        "Wait until the person writes, or answer a comment of theirs privately.";
     PlatformNotConfigured = "platform_not_configured", 400, InvalidRequestError,
         "No app of yours is set up for this platform.",
         "Set its client id and secret in the configuration, or register them with POST /v1/connect/oauth-apps.";

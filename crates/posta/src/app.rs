@@ -98,6 +98,8 @@ pub struct Wake {
     pub deliver: Notify,
     /// There is data to delete.
     pub erase: Notify,
+    /// There are profiles to read.
+    pub people: Notify,
 }
 
 /// Counts work that has been taken and not finished.

@@ -13,10 +13,11 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::{
-    account_health, account_list, accounts, auth, callbacks, connect, conversations, describe,
-    docs, doctor, events, health, inbound, keys, media, menus, messages, oauth_app_list,
-    oauth_app_test, oauth_apps, observe, private_reply, profiles, reactions, send, subscription,
-    webhook_logs, webhook_test, webhooks,
+    account_health, account_list, accounts, auth, callbacks, connect, conversation_acts,
+    conversation_search, conversations, describe, docs, doctor, events, follow_status, health,
+    inbound, keys, labels, media, menus, messages, oauth_app_list, oauth_app_test, oauth_apps,
+    observe, private_reply, profiles, reactions, send, subscription, webhook_logs, webhook_test,
+    webhooks,
 };
 use crate::app::App;
 
@@ -34,14 +35,22 @@ fn with_key() -> OpenApiRouter<App> {
         .routes(routes!(accounts::rename, accounts::move_to_profile, accounts::delete))
         .routes(routes!(account_health::one))
         .routes(routes!(doctor::diagnose))
+        .routes(routes!(follow_status::get))
         .routes(routes!(subscription::get, subscription::repair))
         .routes(routes!(oauth_app_list::list, oauth_apps::create))
         .routes(routes!(oauth_apps::get, oauth_apps::update, oauth_apps::delete))
         .routes(routes!(oauth_app_test::test))
         .routes(routes!(connect::start, connect::finish))
-        .routes(routes!(conversations::list))
+        .routes(routes!(conversations::list, conversation_acts::start))
+        .routes(routes!(conversation_search::search))
         .routes(routes!(conversations::get, conversations::update, conversations::delete))
         .routes(routes!(messages::mark_read))
+        .routes(routes!(conversation_acts::typing))
+        .routes(routes!(conversation_acts::thread_control))
+        .routes(routes!(labels::list, labels::create))
+        .routes(routes!(labels::delete))
+        .routes(routes!(labels::list_of, labels::add))
+        .routes(routes!(labels::remove))
         .routes(routes!(events::raw))
         .routes(routes!(messages::list, send::send))
         .routes(routes!(reactions::edit, reactions::unsend))

@@ -183,6 +183,19 @@ pub async fn find(
     .await)
 }
 
+/// Finds a conversation that may have been deleted meanwhile.
+pub async fn find_by_id(
+    tx: &mut Tx,
+    owner: &WorkspaceId,
+    id: &ConversationId,
+) -> Result<Option<Conversation>> {
+    sql!(tx, |c| sqlx::query_as(columns!("WHERE c.workspace_id = $1 AND c.id = $2"))
+        .bind(owner)
+        .bind(id)
+        .fetch_optional(c)
+        .await)
+}
+
 /// Gets a conversation that a row of ours names.
 pub async fn get(tx: &mut Tx, owner: &WorkspaceId, id: &ConversationId) -> Result<Conversation> {
     sql!(tx, |c| sqlx::query_as(columns!("WHERE c.workspace_id = $1 AND c.id = $2"))

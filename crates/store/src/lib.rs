@@ -27,13 +27,16 @@ pub mod media;
 pub mod message_changes;
 pub mod messages;
 pub mod oauth_apps;
+pub mod people;
 pub mod private_replies;
 pub mod profiles;
 pub mod renewals;
+pub mod search;
 pub mod sends;
 pub mod subscriptions;
 pub mod told;
 pub mod verifications;
+pub mod windows;
 pub mod workspaces;
 
 pub use sql::{Db, Open, Tx};

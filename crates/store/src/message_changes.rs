@@ -3,6 +3,7 @@
 use posta_core::id::{ConversationId, MessageId};
 
 use crate::messages::{Message, Reaction, columns};
+use crate::search::folded;
 use crate::sql::sql;
 use crate::text::{json, text};
 use crate::{Result, Tx};
@@ -10,7 +11,8 @@ use crate::{Result, Tx};
 /// Writes what an edit changes: the text, when and how often it was changed, and what it was.
 pub async fn update_edited(tx: &mut Tx, message: &Message) -> Result<()> {
     sql!(tx, |c| sqlx::query(
-        "UPDATE messages SET text = $2, edited_at = $3, edit_count = $4, edit_history = $5
+        "UPDATE messages SET text = $2, edited_at = $3, edit_count = $4, edit_history = $5,
+             folded = $6
          WHERE id = $1"
     )
     .bind(&message.id)
@@ -18,6 +20,7 @@ pub async fn update_edited(tx: &mut Tx, message: &Message) -> Result<()> {
     .bind(message.edited_at)
     .bind(message.edit_count)
     .bind(json(&message.edit_history)?)
+    .bind(message.text.as_deref().map(folded))
     .execute(c)
     .await?
     .rows_affected());
@@ -28,7 +31,7 @@ pub async fn update_edited(tx: &mut Tx, message: &Message) -> Result<()> {
 pub async fn update_deleted(tx: &mut Tx, message: &Message) -> Result<()> {
     sql!(tx, |c| sqlx::query(
         "UPDATE messages SET deleted_at = $2, text = $3, attachments = $4, metadata = $5,
-             edit_history = $6
+             edit_history = $6, folded = $7
          WHERE id = $1"
     )
     .bind(&message.id)
@@ -37,6 +40,7 @@ pub async fn update_deleted(tx: &mut Tx, message: &Message) -> Result<()> {
     .bind(json(&message.attachments)?)
     .bind(message.metadata.as_ref().map(json).transpose()?)
     .bind(json(&message.edit_history)?)
+    .bind(message.text.as_deref().map(folded))
     .execute(c)
     .await?
     .rows_affected());

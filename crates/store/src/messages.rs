@@ -10,6 +10,7 @@ use serde_json::Value;
 use sqlx::types::Json;
 
 use crate::conversations::Place;
+use crate::search::folded;
 use crate::sql::sql;
 use crate::text::{json, text};
 use crate::{Result, Tx};
@@ -149,9 +150,9 @@ pub async fn insert(tx: &mut Tx, message: &Message) -> Result<bool> {
         "INSERT INTO messages (id, workspace_id, account_id, conversation_id, remote_id, direction,
              status, text, attachments, sender_id, sent_via, tag, metadata, is_read, sent_at,
              created_at, content, origin, part_of, comment_id, deleted_at, edited_at, edit_count,
-             edit_history, reactions)
+             edit_history, reactions, folded)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-             $19, $20, $21, $22, $23, $24, $25)
+             $19, $20, $21, $22, $23, $24, $25, $26)
          ON CONFLICT (account_id, remote_id) DO NOTHING"
     )
     .bind(&message.id)
@@ -179,6 +180,7 @@ pub async fn insert(tx: &mut Tx, message: &Message) -> Result<bool> {
     .bind(message.edit_count)
     .bind(json(&message.edit_history)?)
     .bind(json(&message.reactions)?)
+    .bind(message.text.as_deref().map(folded))
     .execute(c)
     .await?
     .rows_affected()

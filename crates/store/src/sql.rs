@@ -219,6 +219,14 @@ fn missing<'a>(
 }
 
 impl Tx {
+    /// The function that says at which place a text holds another, or 0.
+    pub(crate) fn finds(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "instr",
+            Self::Postgres(_) => "strpos",
+        }
+    }
+
     /// Makes everything done in this transaction lasting.
     pub async fn commit(self) -> crate::Result<()> {
         match self {

@@ -1,4 +1,5 @@
-//! Sending messages, and what stands around them: read marks, typing, reactions, uploads.
+//! Sending messages, and what stands around them: read marks, typing, reactions,
+//! uploads, handing over.
 
 use posta_core::id::{RemoteMessage, RemotePerson};
 use posta_core::message::{MediaKind, Outgoing, Sent};
@@ -39,4 +40,16 @@ pub trait Uploads: Sync {
     /// Has the platform fetch an attachment and keep it. Returns its id there, by which the account
     /// can send it more than once.
     fn upload<'a>(&'a self, cx: &'a Cx<'a>, kind: MediaKind, url: &'a str) -> Answer<'a, String>;
+}
+
+/// Handing conversations over to other apps.
+pub trait Handover: Sync {
+    /// Passes the conversation with a person to the app with this id at the platform, or to the
+    /// account's default one. Only whoever holds it can.
+    fn pass<'a>(
+        &'a self,
+        cx: &'a Cx<'a>,
+        person: &'a RemotePerson,
+        app: Option<&'a str>,
+    ) -> Answer<'a, ()>;
 }

@@ -24,8 +24,8 @@ pub use self::grant::{Grant, Identity, Token};
 pub use self::history::{History, Page, Past, PastReaction, Thread};
 pub use self::inbound::{Inbound, Subscription, Unparsed};
 pub use self::menus::{IceBreakers, Menu, Menus, Question};
-pub use self::messages::{Messages, Reactions, Receipts, Uploads};
-pub use self::people::{People, Profile};
+pub use self::messages::{Handover, Messages, Reactions, Receipts, Uploads};
+pub use self::people::{People, Profile, Withheld};
 pub use self::subscriptions::Subscriptions;
 use crate::sandbox::Face;
 
@@ -97,6 +97,11 @@ pub trait Platform: Sync {
         None
     }
 
+    /// Passing conversations to other apps.
+    fn handover(&self) -> Option<&dyn Handover> {
+        None
+    }
+
     /// Profiles of people.
     fn people(&self) -> Option<&dyn People> {
         None
@@ -124,6 +129,7 @@ pub fn capabilities(platform: &dyn Platform) -> Vec<Capability> {
         (Capability::Messages, platform.messages().is_some()),
         (Capability::Receipts, platform.receipts().is_some()),
         (Capability::Reactions, platform.reactions().is_some()),
+        (Capability::Handover, platform.handover().is_some()),
         (Capability::Uploads, platform.uploads().is_some()),
         (Capability::Menus, platform.menus().is_some()),
         (Capability::People, platform.people().is_some()),

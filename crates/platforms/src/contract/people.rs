@@ -9,11 +9,15 @@ use crate::cx::Cx;
 pub trait People: Sync {
     /// Reads the profile of a person who wrote to the account. Platforms refuse this often, and a
     /// refusal says nothing about the person's messages.
-    fn profile<'a>(&'a self, cx: &'a Cx<'a>, person: &'a RemotePerson) -> Answer<'a, Profile>;
+    fn profile<'a>(
+        &'a self,
+        cx: &'a Cx<'a>,
+        person: &'a RemotePerson,
+    ) -> Answer<'a, Result<Profile, Withheld>>;
 }
 
 /// Who a person is towards an account, as far as the platform says.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Profile {
     /// The name for people.
     pub name: Option<String>,
@@ -29,4 +33,15 @@ pub struct Profile {
     pub followers: Option<i64>,
     /// Whether the platform vouches for who they are.
     pub is_verified: Option<bool>,
+}
+
+/// Why a platform does not show a profile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Withheld {
+    /// The person has not written to the account yet.
+    NoConsent,
+    /// The account's owner keeps messages from apps.
+    NoAccess,
+    /// The platform knows nobody by this id, or the person wants nothing of the account.
+    Nobody,
 }

@@ -5,6 +5,7 @@ mod diagnose;
 mod errors;
 mod history;
 mod menus;
+mod people;
 mod receive;
 mod sandbox;
 mod send;
@@ -21,8 +22,8 @@ use posta_core::capability::{
 use posta_core::message::MediaKind;
 
 use crate::contract::{
-    Auth, Callbacks, Diagnosis, History, Inbound, Menus, Messages, Platform, Reactions, Receipts,
-    Subscriptions, Uploads,
+    Auth, Callbacks, Diagnosis, Handover, History, Inbound, Menus, Messages, People, Platform,
+    Reactions, Receipts, Subscriptions, Uploads,
 };
 use crate::sandbox::Face;
 
@@ -136,6 +137,14 @@ impl Platform for Instagram {
     }
 
     fn history(&self) -> Option<&dyn History> {
+        Some(self)
+    }
+
+    fn handover(&self) -> Option<&dyn Handover> {
+        Some(self)
+    }
+
+    fn people(&self) -> Option<&dyn People> {
         Some(self)
     }
 

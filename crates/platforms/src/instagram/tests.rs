@@ -21,8 +21,8 @@ use url::Url;
 
 use super::Instagram;
 use crate::contract::{
-    Ask, Auth, Grant, IceBreakers, Menu, Menus, Messages, Platform, Question, Reactions, Receipts,
-    Subscriptions, Uploads, capabilities,
+    Ask, Auth, Grant, Handover, IceBreakers, Menu, Menus, Messages, Platform, Question, Reactions,
+    Receipts, Subscriptions, Uploads, capabilities,
 };
 use crate::cx::{AccountCredentials, AppCredentials, Cx, Site};
 use crate::http::{Http, Recorder};
@@ -176,7 +176,7 @@ fn every_form() -> Vec<Content> {
 
 #[test]
 fn every_family_is_there() {
-    assert_eq!(capabilities(&Instagram).len(), 11);
+    assert_eq!(capabilities(&Instagram).len(), 13);
 }
 
 #[test]
@@ -412,4 +412,13 @@ async fn menus_are_read_set_and_deleted() {
     let read = Instagram.ice_breakers(&stage.cx()).await.unwrap();
     assert_eq!((read[0].locale.as_str(), read[0].questions.len()), ("default", 1));
     assert!(Instagram.menu(&stage.cx()).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_conversation_is_passed_to_an_app_or_to_the_default_one() {
+    let stage = Stage::with(&[(MESSAGES, 200, r#"{"success":true}"#)]).await;
+    let (cx, person) = (stage.cx(), RemotePerson::new("1099900000000101"));
+    Instagram.pass(&cx, &person, Some("990000000000777")).await.unwrap();
+    Instagram.pass(&cx, &person, None).await.unwrap();
+    insta::assert_snapshot!("handover", stage.requests());
 }

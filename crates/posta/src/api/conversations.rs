@@ -18,6 +18,7 @@ use super::extract::{Body, Query, Segment};
 use super::page::{self, CursorPage};
 use crate::app::App;
 use crate::flows::events::participant_name;
+use crate::flows::people::{FollowBlock, follow_block};
 use crate::flows::window::{self, Window};
 
 /// The largest number of unread messages that is told.
@@ -55,9 +56,8 @@ pub(crate) struct ConversationShape {
     unread_count: i64,
     /// Always null.
     url: Option<String>,
-    /// Always null: profiles are not fetched yet.
-    #[schema(value_type = Option<Object>)]
-    instagram_profile: Option<Value>,
+    /// How the person and the account follow each other; null until the profile was read.
+    instagram_profile: Option<FollowBlock>,
     /// The ad or link that brought the person here last.
     #[schema(value_type = Option<Object>)]
     metadata: Option<Value>,
@@ -68,13 +68,14 @@ pub(crate) struct ConversationShape {
     window: Option<Window>,
 }
 
-fn status() -> Object {
+pub(super) fn status() -> Object {
     one_of("Whether it is in the inbox or put away.", &["active", "archived"])
 }
 
 fn shape(conversation: Conversation, account: &Account, now: Timestamp) -> ConversationShape {
     let platform = posta_platforms::get(&account.platform);
     ConversationShape {
+        instagram_profile: follow_block(&conversation),
         window: platform.and_then(|platform| window::of(platform, &conversation, now)),
         id: conversation.remote_id.to_string(),
         platform: account.platform.clone(),
@@ -90,7 +91,6 @@ fn shape(conversation: Conversation, account: &Account, now: Timestamp) -> Conve
         status: conversation.status,
         unread_count: conversation.unread_count.min(UNREAD_SHOWN),
         url: None,
-        instagram_profile: None,
         metadata: conversation.metadata.map(|json| json.0),
         ad_attribution: None,
     }
@@ -116,6 +116,8 @@ pub(crate) struct ListQuery {
     cursor: Option<String>,
     /// Only those of this account.
     account_id: Option<AccountId>,
+    /// Only those whose contact has these tags; no contact has any yet.
+    tags: Option<String>,
 }
 
 /// Which end comes first.
@@ -153,6 +155,18 @@ pub(crate) struct Meta {
     accounts_skipped: Vec<Value>,
 }
 
+impl Meta {
+    pub(super) fn of(accounts: usize, now: Timestamp) -> Self {
+        Self {
+            accounts_queried: accounts,
+            accounts_failed: 0,
+            failed_accounts: Vec::new(),
+            last_updated: now,
+            accounts_skipped: Vec::new(),
+        }
+    }
+}
+
 /// Lists conversations of all accounts, newest first.
 #[utoipa::path(get, path = "/v1/inbox/conversations", operation_id = "list_inbox_conversations",
     tag = "Inbox", params(ListQuery),
@@ -184,7 +198,8 @@ pub(crate) async fn list(
         is_ascending: query.sort_order == Some(SortOrder::Asc),
         after: place.as_ref(),
     };
-    let mut rows = if query.folder.as_deref() == Some("requests") {
+    let has_tags = query.tags.as_deref().is_some_and(|tags| !tags.trim().is_empty());
+    let mut rows = if has_tags || query.folder.as_deref() == Some("requests") {
         Vec::new()
     } else {
         conversations::list(&mut tx, caller.workspace(), &filter, limit + 1).await?
@@ -199,13 +214,7 @@ pub(crate) async fn list(
         })
         .collect();
     let queried = all.iter().filter(|one| query.account_id.as_ref().is_none_or(|id| *id == one.id));
-    let meta = Meta {
-        accounts_queried: queried.count(),
-        accounts_failed: 0,
-        failed_accounts: Vec::new(),
-        last_updated: now,
-        accounts_skipped: Vec::new(),
-    };
+    let meta = Meta::of(queried.count(), now);
     Ok(Json(ConversationList { data, pagination, meta }))
 }
 

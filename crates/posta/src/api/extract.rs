@@ -113,6 +113,20 @@ impl<S: Send + Sync> FromRequestParts<S> for Segment {
     }
 }
 
+/// The path's two variable segments, decoded.
+pub(crate) struct Segments(pub(crate) String, pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Segments {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        axum::extract::Path::<(String, String)>::from_request_parts(parts, state)
+            .await
+            .map(|axum::extract::Path((first, second))| Self(first, second))
+            .map_err(|rejection| ApiError::bad_value("path", format!("is bad: {rejection}")))
+    }
+}
+
 /// What serde says of input that does not fit, as the client should hear it.
 fn bad_input(path: &str, is_data: bool, problem: &str) -> ApiError {
     if !is_data {

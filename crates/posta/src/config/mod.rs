@@ -38,6 +38,8 @@ pub struct Config {
     pub media: Media,
     /// `[tokens]`.
     pub tokens: Tokens,
+    /// `[inbox]`.
+    pub inbox: Inbox,
     /// `[log]`.
     pub log: Log,
     /// `[platforms.…]`, one per platform.
@@ -113,6 +115,14 @@ pub struct Tokens {
     /// `tokens.renew_before_days`: how many days before its end a token is renewed.
     #[serde(deserialize_with = "whole::<1, 50, _, _>")]
     pub renew_before_days: u16,
+}
+
+/// `[inbox]`: what is told of conversations.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Inbox {
+    /// `inbox.window_closing_lead_minutes`: how long before a reply window closes it is told.
+    #[serde(deserialize_with = "whole::<0, 1380, _, _>")]
+    pub window_closing_lead_minutes: u16,
 }
 
 /// `[log]`: what is logged and how.

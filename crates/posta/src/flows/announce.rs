@@ -23,6 +23,7 @@ pub const ANNOUNCED: &[&str] = &[
     "conversation.started",
     "conversation.control_changed",
     "comment.received",
+    "window.closing",
     "account.connected",
     "account.disconnected",
     "account.token_expiring",
@@ -147,7 +148,7 @@ fn wants(endpoint: &Endpoint, kind: &str, profile: &ProfileId, account: &Account
 
 fn group_of(kind: &str) -> &'static str {
     match kind.split('.').next().unwrap_or_default() {
-        "message" | "conversation" | "reaction" | "referral" | "comment" => "messages",
+        "message" | "conversation" | "window" | "reaction" | "referral" | "comment" => "messages",
         "account" | "subscription" => "accounts",
         _ => "webhooks",
     }

@@ -63,3 +63,38 @@ pub async fn show_seen(app: &App, account: &Account, person: &RemotePerson) {
         tracing::warn!(account.id = %account.id, error.code = %error.code, "seen not shown");
     }
 }
+
+/// Shows a person that somebody is typing. Whether they see it.
+pub async fn show_typing(app: &App, account: &Account, person: &RemotePerson) -> bool {
+    let shown = async {
+        let line = Line::open(app, account).await?;
+        match line.platform.receipts() {
+            Some(receipts) => receipts.typing(&line.cx(app), person).await.map(|()| true),
+            None => Ok(false),
+        }
+    };
+    shown.await.unwrap_or_else(|error: ConnectorError| {
+        tracing::warn!(account.id = %account.id, error.code = %error.code, "typing not shown");
+        false
+    })
+}
+
+/// Passes the conversation with a person to another app, or to the account's default one.
+///
+/// # Errors
+/// When the platform knows no such thing, or refuses.
+pub async fn pass(
+    app: &App,
+    account: &Account,
+    person: &RemotePerson,
+    target: Option<&str>,
+) -> Result<(), ConnectorError> {
+    let line = Line::open(app, account).await?;
+    match line.platform.handover() {
+        Some(handover) => handover.pass(&line.cx(app), person, target).await,
+        None => {
+            let message = format!("{} passes no conversations on", line.platform.title());
+            Err(*refusal(Code::PlatformNotSupported, message))
+        }
+    }
+}

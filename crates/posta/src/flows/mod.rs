@@ -19,6 +19,7 @@ pub mod media;
 pub mod menus;
 mod metadata;
 pub mod outcome;
+pub mod people;
 pub mod private_reply;
 pub mod react;
 pub mod receive;

@@ -7,10 +7,12 @@ mod clean;
 mod deliver;
 mod erase;
 mod fetch;
+mod people;
 mod receive;
 mod renew;
 mod send;
 mod subscriptions;
+mod windows;
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -33,7 +35,7 @@ const LOOK: Duration = Duration::from_secs(2);
 const RECOVER: Duration = Duration::from_secs(1);
 
 /// How many workers there are.
-pub const COUNT: usize = 9;
+pub const COUNT: usize = 11;
 
 /// Starts all workers.
 pub fn start(app: &App) {
@@ -45,6 +47,8 @@ pub fn start(app: &App) {
     keep(app, "renew", renew::run);
     keep(app, "subscriptions", subscriptions::run);
     keep(app, "erase", erase::run);
+    keep(app, "people", people::run);
+    keep(app, "windows", windows::run);
     keep(app, "clean", clean::run);
 }
 
@@ -78,6 +82,8 @@ pub async fn is_idle(app: &App) -> posta_store::Result<bool> {
         posta_store::renewals::find_next_due(&mut tx).await?,
         posta_store::subscriptions::find_next_due(&mut tx).await?,
         posta_store::erasures::find_next_due(&mut tx).await?,
+        posta_store::people::find_next_due(&mut tx).await?,
+        posta_store::windows::find_next_due(&mut tx).await?,
     ];
     Ok(app.under_way.is_zero() && due.into_iter().flatten().all(|due| due > now))
 }

@@ -59,6 +59,7 @@ async fn work(app: &App) -> posta_store::Result<usize> {
     tx.commit().await?;
     app.wake.deliver.notify_one();
     app.wake.fetch.notify_one();
+    app.wake.people.notify_one();
     Ok(count)
 }
 
@@ -87,6 +88,7 @@ async fn work_apart(app: &App) -> posta_store::Result<usize> {
     }
     app.wake.deliver.notify_one();
     app.wake.fetch.notify_one();
+    app.wake.people.notify_one();
     Ok(rows.len())
 }
 

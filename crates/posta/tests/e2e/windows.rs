@@ -4,10 +4,17 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{Fault, Stage, story};
+use crate::support::{Fault, Stage, query, story};
 
 const MIRA: &str = "1099900000000101";
 const HOUR: Duration = Duration::from_hours(1);
+
+async fn connect_and_wait_for_closing(stage: &mut Stage) {
+    stage.listen_to(&["window.closing"]).await;
+    let end = stage.press("allow", &[]).await;
+    stage.account = query(&end, "accountId").unwrap();
+    stage.settle().await;
+}
 
 async fn window(stage: &Stage) -> Value {
     let path = format!("inbox/conversations/{MIRA}?accountId={}", stage.account);
@@ -86,5 +93,55 @@ story! {
         assert_eq!(error["details"]["likelyCauses"], json!(["access_level", "wrong_id", "clock"]));
         let text = error["error"].as_str().unwrap();
         assert!(text.contains("advanced access") && !text.contains("outside of"), "{text}");
+    }
+}
+
+story! {
+    /// An hour before the window closes it is told, once for each opening, also after a restart.
+    async fn a_window_about_to_close_is_told_once(stage: Stage) {
+        connect_and_wait_for_closing(stage).await;
+        stage.writes("mira.demo", "Are you open?").await;
+        stage.pass(23 * HOUR - Duration::from_secs(1)).await;
+        assert!(stage.hook.events("window.closing").is_empty(), "not yet");
+        stage.crash().await;
+        stage.restart().await;
+        stage.pass(Duration::from_secs(1)).await;
+        let told = stage.hook.events("window.closing");
+        assert_eq!(told.len(), 1);
+        assert_eq!(told[0]["conversation"]["participantId"], MIRA);
+        assert_eq!(told[0]["account"]["id"], stage.account.as_str());
+        assert_eq!(told[0]["window"], window(stage).await);
+        assert_eq!(told[0]["window"]["closesAt"], "2026-01-02T12:00:00.000Z");
+        assert_eq!(told[0]["isAnswered"], false);
+        stage.pass(HOUR).await;
+
+        stage.writes("mira.demo", "Still there?").await;
+        stage.pass(HOUR).await;
+        stage.send(MIRA, "Always", &[]).await.expect(200);
+        stage.pass(22 * HOUR).await;
+        let told = stage.hook.events("window.closing");
+        assert_eq!(told.len(), 2);
+        assert_eq!(told[1]["isAnswered"], true);
+    }
+}
+
+story! {
+    /// Nobody is told of a conversation that was put away, or of a window that closed while nobody
+    /// looked.
+    async fn a_window_is_not_told_of_in_vain(stage: Stage) {
+        connect_and_wait_for_closing(stage).await;
+        stage.writes("mira.demo", "Are you open?").await;
+        stage.settle().await;
+        let away = json!({"accountId": stage.account, "status": "archived"});
+        let path = format!("inbox/conversations/{MIRA}");
+        stage.call(reqwest::Method::PUT, &path, Some(&away), &[]).await.expect(200);
+        stage.pass(23 * HOUR).await;
+        stage.writes("mira.demo", "Hello?").await;
+        stage.settle().await;
+        stage.crash().await;
+        stage.clock.advance(24 * HOUR);
+        stage.restart().await;
+        stage.settle().await;
+        assert!(stage.hook.events("window.closing").is_empty());
     }
 }

@@ -6,7 +6,9 @@ use std::fmt::Debug;
 use std::sync::{Mutex, Once};
 
 use posta_store::conversations::{self, Filter, Place};
-use posta_store::{Open, Tx, deliveries, failures, inbound, jobs, message_changes, messages};
+use posta_store::{
+    Open, Tx, deliveries, failures, inbound, jobs, message_changes, messages, people, windows,
+};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
@@ -19,6 +21,7 @@ both! {
     lists_of_messages_use_an_index,
     unsettled_messages_are_found_by_an_index,
     failed_messages_are_found_by_an_index,
+    what_falls_due_in_conversations_is_found_by_an_index,
 }
 
 static CAUGHT: Mutex<Vec<String>> = Mutex::new(Vec::new());
@@ -188,4 +191,21 @@ async fn failed_messages_are_found_by_an_index(store: &Store) {
     failures::list(&mut tx, &store.id(), at(0), 1).await.unwrap();
     drop(tx);
     assert_uses(store, "m.status = 'failed'", "messages_failed").await;
+}
+
+async fn what_falls_due_in_conversations_is_found_by_an_index(store: &Store) {
+    let mut tx = store.write().await;
+    people::claim(&mut tx, at(0), at(1), 1).await.unwrap();
+    people::find_next_due(&mut tx).await.unwrap();
+    windows::list_due(&mut tx, at(0), 1).await.unwrap();
+    windows::find_next_due(&mut tx).await.unwrap();
+    drop(tx);
+    for (words, index) in [
+        ("UPDATE conversations SET profile_due_at", "conversations_unknown"),
+        ("SELECT MIN(profile_due_at)", "conversations_unknown"),
+        ("WHERE window_due_at <= $1", "conversations_closing"),
+        ("SELECT MIN(window_due_at)", "conversations_closing"),
+    ] {
+        assert_uses(store, words, index).await;
+    }
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 pub(super) use self::body::buttons;
 use super::{Instagram, errors};
-use crate::contract::{Answer, Messages, Reactions, Receipts, Uploads};
+use crate::contract::{Answer, Handover, Messages, Reactions, Receipts, Uploads};
 use crate::cx::Cx;
 use crate::meta::errors::Call;
 use crate::meta::graph::{self, text};
@@ -50,6 +50,29 @@ impl Reactions for Instagram {
             None => ("unreact", json!({"message_id": message})),
         };
         Box::pin(act(cx, person, action, Some(payload)))
+    }
+}
+
+impl Handover for Instagram {
+    /// Documented for the Page path, with `pass` as the only kind
+    /// (developers.facebook.com/documentation/business-messaging/instagram-messaging/features/conversation-routing/apis,
+    /// read 2026-11-24).
+    fn pass<'a>(
+        &'a self,
+        cx: &'a Cx<'a>,
+        person: &'a RemotePerson,
+        app: Option<&'a str>,
+    ) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let mut control = json!({"control_type": "pass"});
+            if let Some(app) = app {
+                control["app_id"] = json!(app);
+            }
+            let recipient = json!({"id": person.as_str()});
+            let request = json!({"recipient": recipient, "thread_control": control});
+            // Who has passed it on does not hold it any more, so doing it twice does nothing.
+            post(cx, "messages", &request, Call::Repeatable).await.map(drop)
+        })
     }
 }
 

@@ -3,13 +3,14 @@
 use posta_core::event::{Attachment, AttachmentKind, Direction};
 use posta_core::id::{ConversationId, MessageId, RemoteMessage};
 use posta_core::time::Timestamp;
-use posta_platforms::contract::Profile;
 use posta_store::accounts::Account;
 use posta_store::conversations::Conversation;
 use posta_store::messages::{Edition, Message};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
+
+use crate::flows::people::Known;
 
 /// A message in an event.
 #[derive(Debug, Serialize, ToSchema)]
@@ -176,12 +177,13 @@ pub fn person_block(conversation: &Conversation, id: &str) -> SenderBlock {
 /// Finds who the person of a conversation is towards the account, where the platform said so.
 #[must_use]
 pub fn person_profile(conversation: &Conversation) -> Option<PersonProfile> {
-    let profile = Profile::deserialize(&conversation.profile.as_ref()?.0).ok()?;
+    let known = Known::of(conversation);
+    known.fetched_at?;
     Some(PersonProfile {
-        is_follower: profile.is_follower,
-        is_following: profile.is_following,
-        follower_count: profile.followers,
-        is_verified: profile.is_verified,
+        is_follower: known.is_follower,
+        is_following: known.is_following,
+        follower_count: known.follower_count,
+        is_verified: known.is_verified,
     })
 }
 

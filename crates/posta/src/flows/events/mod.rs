@@ -22,6 +22,7 @@ pub use self::message::{
     AttachmentBlock, EditionBlock, MessageBlock, PersonProfile, SenderBlock, editions,
     message_block, person_block, person_profile,
 };
+use super::window::Window;
 
 /// An event as it is signed and delivered. Its blocks stand beside `id`, not in a wrapper.
 #[derive(Debug, Serialize, ToSchema)]
@@ -153,6 +154,18 @@ pub enum Payload {
         account: InboxAccount,
         /// When it began.
         started_at: Timestamp,
+    },
+    /// `window.closing`.
+    #[serde(rename_all = "camelCase")]
+    WindowClosing {
+        /// The conversation.
+        conversation: ConversationBlock,
+        /// The account it is on.
+        account: InboxAccount,
+        /// Its reply window.
+        window: Box<Window>,
+        /// Whether the account has written since the person opened it.
+        is_answered: bool,
     },
     /// `account.disconnected`.
     #[serde(rename_all = "camelCase")]

@@ -90,6 +90,7 @@ pub async fn fetch(app: &App, row: &Fetch) -> posta_store::Result<()> {
     }
     tx.commit().await?;
     app.wake.deliver.notify_one();
+    app.wake.people.notify_one();
     Ok(())
 }
 

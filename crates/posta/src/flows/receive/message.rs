@@ -15,6 +15,7 @@ use crate::flows::events::{
     ConversationBlock, InboxAccount, Payload, message_block, started_conversation,
 };
 use crate::flows::metadata::metadata;
+use crate::flows::people;
 use crate::flows::private_reply::{self, Met};
 use crate::flows::window::{self, Opener, Opening};
 
@@ -83,6 +84,9 @@ async fn incoming(
     let id = tell(app, tx, told, "message.received", &conversation, &stored).await?;
     let opening = Opening { id, kind: Opener::of(message) };
     window::opened(app, told.account, &mut conversation, &opening, told.at);
+    if !told.is_silent() {
+        people::wrote(app, told.account, &mut conversation);
+    }
     note_newest(app, tx, &mut conversation, &stored).await?;
     waiting.finish(app, tx, told, &stored).await?;
     Ok(Taken::New)

@@ -2,6 +2,8 @@
 //!
 //! It is a pure function of what the platform allows, what opened the window last, and the time.
 
+use std::time::Duration;
+
 use posta_core::capability::Limits;
 use posta_core::event::Message;
 use posta_core::failure::{Code, ConnectorError};
@@ -19,10 +21,12 @@ use utoipa::ToSchema;
 use super::refusal;
 use crate::app::App;
 
+mod closing;
 mod doubt;
 #[cfg(test)]
 mod tests;
 
+pub use self::closing::closing;
 pub use self::doubt::doubt;
 
 /// What a person did that opened the window.
@@ -156,6 +160,16 @@ pub fn opened(
     tracing::debug!(account.id = %account.id, conversation.id = %conversation.id, "window opened");
     conversation.window_opened_at = Some(at);
     conversation.window_opened_by = Some(Json(json!(opening)));
+    conversation.window_due_at = due_at(app, account, at);
+}
+
+/// When it is to be told that a window opened at this time is about to close. Never when that moment
+/// has passed, as for what arrived late.
+fn due_at(app: &App, account: &Account, opened: Timestamp) -> Option<Timestamp> {
+    let lengths = posta_platforms::get(&account.platform)?.limits().reply_window?;
+    let lead = Duration::from_mins(app.config.inbox.window_closing_lead_minutes.into());
+    let due = opened.plus(lengths.standard).minus(lead);
+    (lead > Duration::ZERO && due > app.clock.now()).then_some(due)
 }
 
 /// Says what the window of a conversation is; `None` where the platform has no such thing.
