@@ -422,3 +422,14 @@ async fn a_conversation_is_passed_to_an_app_or_to_the_default_one() {
     Instagram.pass(&cx, &person, None).await.unwrap();
     insta::assert_snapshot!("handover", stage.requests());
 }
+
+/// The exchange sends the id as a number above 2^53, which a float would change in its last digit.
+#[tokio::test]
+async fn pitfall_02_user_id_through_a_float() {
+    let me = r#"{"user_id":17841499900000001,"username":"lumen.cafe.demo"}"#;
+    let stage =
+        Stage::with(&[(EXCHANGE, 200, SHORT_LIVE), (LONG, 200, LONG_TOKEN), (ME, 200, me)]).await;
+    let identity = stage.connect("code").await.unwrap().identity;
+    assert_eq!(identity.app_scoped.as_deref(), Some("27999000000000001"));
+    assert_eq!(identity.account.as_str(), "17841499900000001");
+}

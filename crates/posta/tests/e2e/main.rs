@@ -17,6 +17,7 @@ mod media;
 mod messages;
 mod order;
 mod people;
+mod pitfalls;
 mod renew;
 mod restart;
 mod scope;
