@@ -39,6 +39,8 @@ pub struct Examination {
     pub findings: Vec<Finding>,
     /// The id that webhooks about the account carry, by what the platform says now.
     pub account: Option<RemoteAccount>,
+    /// When something last happened in any of its conversations, by what the platform says now.
+    pub newest_at: Option<Timestamp>,
 }
 
 /// A send that the platform refused.

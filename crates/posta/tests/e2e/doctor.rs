@@ -78,7 +78,7 @@ story! {
         assert_eq!(report["username"], "lumen.cafe.demo");
         for check in [
             "master_key", "public_url", "app", "reachable", "verification", "redirect_uri",
-            "callback", "connection", "renewal", "scopes", "token", "clock", "identity", "last_event",
+            "callback", "connection", "renewal", "scopes", "token", "clock", "identity", "subscription", "message_access", "last_event",
         ] {
             Stage::found(&report, check, "fine");
         }
@@ -236,6 +236,38 @@ story! {
         stage.press("allow", &[]).await;
         let report = stage.diagnosis().await;
         assert_eq!(report["severity"], "fine", "{report:#}");
+    }
+}
+
+story! {
+    /// A subscription that the platform ended makes no error, and is found.
+    async fn a_lost_subscription_is_found(stage: Stage) {
+        stage.connect().await;
+        let lost = json!({"account": LUMEN});
+        stage.control("instagram/subscriptions/lose", &lost).await;
+        let found = Stage::found(&stage.diagnosis().await, "subscription", "error");
+        says(&found, "seen", "no field at all");
+        says(&found["call"], "url", "/subscribed_apps");
+    }
+}
+
+story! {
+    /// Someone wrote, and no webhook told: an app that is not live, and one that lacks access.
+    async fn a_silence_is_found_by_what_the_platform_has(stage: Stage) {
+        stage.connect().await;
+        for change in [
+            json!({"client_id": CLIENT_ID, "live": false}),
+            json!({"client_id": CLIENT_ID, "live": true, "standard_access": ["instagram_business_manage_messages"]}),
+        ] {
+            stage.control("instagram/apps", &change).await;
+            stage.pass(Duration::from_mins(10)).await;
+            let done = stage.control("instagram/people/mira.demo/write", &json!({"text": "Silence"})).await;
+            assert_eq!(done["told"], 0, "{change}");
+            stage.pass(Duration::from_mins(1)).await;
+            let found = Stage::found(&stage.diagnosis().await, "silence", "error");
+            says(&found, "cause", "not live");
+            says(&found, "remedy", "Advanced Access");
+        }
     }
 }
 

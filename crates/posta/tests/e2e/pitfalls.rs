@@ -19,7 +19,7 @@ const DAY: Duration = Duration::from_hours(24);
 
 impl Stage {
     /// Delivers a webhook as the platform would.
-    async fn told(&self, body: &str) -> Answer {
+    async fn posted(&self, body: &str) -> Answer {
         let (signature, body) = (signature(body.as_bytes()), body.to_owned());
         let post = |http: &reqwest::Client, url| {
             http.post(url).header("x-hub-signature-256", signature).body(body)
@@ -28,18 +28,18 @@ impl Stage {
     }
 
     /// The account as it is stored.
-    async fn stored(&self) -> accounts::Account {
+    async fn account_row(&self) -> accounts::Account {
         let mut tx = self.db().read().await.unwrap();
         accounts::list_everywhere(&mut tx, Some(&self.account)).await.unwrap().remove(0)
     }
 
-    async fn counted(&self, state: State) -> i64 {
+    async fn count_inbound(&self, state: State) -> i64 {
         let mut tx = self.db().read().await.unwrap();
         inbound::count(&mut tx, "instagram", state).await.unwrap()
     }
 
     /// The texts of the events of one kind that the customer got, in order.
-    fn heard(&self, event: &str) -> Vec<String> {
+    fn texts_told(&self, event: &str) -> Vec<String> {
         let events = self.hook.events(event);
         events
             .iter()
@@ -48,12 +48,12 @@ impl Stage {
     }
 
     /// A rule of what goes wrong.
-    async fn wrong(&self, rule: &Value) -> u64 {
+    async fn make_wrong(&self, rule: &Value) -> u64 {
         self.control("faults", rule).await["id"].as_u64().unwrap()
     }
 
     /// How many times a rule struck.
-    async fn struck(&self, rule: u64) -> u64 {
+    async fn times_struck(&self, rule: u64) -> u64 {
         let list = self.look("faults").await;
         let rules = list.as_array().or(list["faults"].as_array()).unwrap().clone();
         let found = rules.iter().find(|one| one["id"] == rule).unwrap();
@@ -82,13 +82,13 @@ story! {
     /// `/me` has two ids. The one that webhooks carry is stored, the app's own beside it.
     async fn pitfall_01_wrong_id_stored(stage: Stage) {
         stage.connect().await;
-        let account = stage.stored().await;
+        let account = stage.account_row().await;
         assert_eq!(account.remote_id.as_str(), LUMEN);
         assert_eq!(account.app_scoped_id.as_deref(), Some("27999000000000001"));
         stage.writes("mira.demo", "Do you know me?").await;
         stage.settle().await;
-        assert_eq!(stage.heard("message.received"), ["Do you know me?"]);
-        assert_eq!(stage.counted(State::Unrouted).await, 0);
+        assert_eq!(stage.texts_told("message.received"), ["Do you know me?"]);
+        assert_eq!(stage.count_inbound(State::Unrouted).await, 0);
     }
 }
 
@@ -100,7 +100,7 @@ story! {
             let ticks = [("grant", "instagram_business_basic"), ("grant", "instagram_business_manage_messages")];
             let end = stage.press("allow", &ticks).await;
             stage.account = query(&end, "accountId").unwrap_or_else(|| panic!("{shape}: {end}"));
-            let scopes = stage.stored().await.scopes.unwrap().0;
+            let scopes = stage.account_row().await.scopes.unwrap().0;
             let scopes: BTreeSet<_> = scopes.iter().map(String::as_str).collect();
             let expected = ["instagram_business_basic", "instagram_business_manage_messages"];
             assert_eq!(scopes, BTreeSet::from(expected), "{shape}");
@@ -118,7 +118,7 @@ story! {
                 let end = stage.press("allow", &[]).await;
                 stage.account =
                     query(&end, "accountId").unwrap_or_else(|| panic!("{exchange} {me}: {end}"));
-                assert_eq!(stage.stored().await.remote_id.as_str(), LUMEN, "{exchange} {me}");
+                assert_eq!(stage.account_row().await.remote_id.as_str(), LUMEN, "{exchange} {me}");
             }
         }
     }
@@ -131,7 +131,7 @@ story! {
         let text = "Grüße 👋 https://example.com/a";
         stage.writes("mira.demo", text).await;
         stage.settle().await;
-        assert_eq!(stage.heard("message.received"), [text]);
+        assert_eq!(stage.texts_told("message.received"), [text]);
 
         let deliveries = stage.look("deliveries").await;
         let sent = deliveries["deliveries"].as_array().unwrap().last().unwrap().clone();
@@ -178,13 +178,13 @@ story! {
             stage.writes("mira.demo", text).await;
             stage.settle().await;
         }
-        assert_eq!(stage.heard("message.received"), ["By one", "By the other"]);
+        assert_eq!(stage.texts_told("message.received"), ["By one", "By the other"]);
         // Anybody else's is not, and the doctor knows.
         let change = json!({"client_id": "555000000000001", "webhook_secret": "somebody else's"});
         stage.control("instagram/apps", &change).await;
         stage.writes("mira.demo", "By a stranger").await;
         stage.settle().await;
-        assert_eq!(stage.heard("message.received").len(), 2);
+        assert_eq!(stage.texts_told("message.received").len(), 2);
         stage.keep_secret("the-meta-app-secret");
     }
 }
@@ -196,7 +196,7 @@ story! {
         stage.writes("mira.demo", "Hello").await;
         stage.settle().await;
         stage.hook.forget();
-        stage.wrong(&json!({"route": "messages", "count": 1, "fault": "echo_first"})).await;
+        stage.make_wrong(&json!({"route": "messages", "count": 1, "fault": "echo_first"})).await;
         stage.send(MIRA, "The echo overtakes me", &[]).await.expect(200);
         stage.send(MIRA, "The echo follows me", &[]).await.expect(200);
         stage.settle().await;
@@ -204,7 +204,7 @@ story! {
         let mut texts: Vec<_> = kept.iter().map(|one| one["message"].as_str().unwrap()).collect();
         texts.sort_unstable();
         assert_eq!(texts, ["Hello", "The echo follows me", "The echo overtakes me"]);
-        assert_eq!(stage.heard("message.received"), [""; 0], "an echo is nobody's question");
+        assert_eq!(stage.texts_told("message.received"), [""; 0], "an echo is nobody's question");
         assert_eq!(stage.hook.events("message.sent").len(), 2, "each is told once");
     }
 }
@@ -218,8 +218,8 @@ story! {
         let body = json!({"person": "mira.demo", "text": "Yes, it is me"});
         stage.control(&format!("instagram/accounts/{LUMEN}/owner/write"), &body).await;
         stage.settle().await;
-        assert_eq!(stage.heard("message.sent"), ["Yes, it is me"]);
-        assert_eq!(stage.heard("message.received"), ["Is a person there?"]);
+        assert_eq!(stage.texts_told("message.sent"), ["Yes, it is me"]);
+        assert_eq!(stage.texts_told("message.received"), ["Is a person there?"]);
         let kept = stage.messages(MIRA).await;
         assert_eq!((&kept[1]["message"], &kept[1]["direction"]), (&json!("Yes, it is me"), &json!("outgoing")));
     }
@@ -230,17 +230,25 @@ story! {
     async fn pitfall_09_no_dedupe_on_mid(stage: Stage) {
         stage.connect().await;
         let twice = json!({"event": "message", "count": 1, "fault": {"kind": "duplicate", "times": 3}});
-        let rule = stage.wrong(&twice).await;
+        let rule = stage.make_wrong(&twice).await;
         let mid = stage.writes("mira.demo", "Once").await;
         stage.settle().await;
-        assert_eq!(stage.struck(rule).await, 1);
-        assert_eq!(stage.heard("message.received"), ["Once"]);
+        assert_eq!(stage.times_struck(rule).await, 1);
+        assert_eq!(stage.texts_told("message.received"), ["Once"]);
         // In a batch with another one, too.
         let batch = webhook(&[message(0, &mid, "Once"), message(1, "m-other", "Another")]);
-        assert_eq!(stage.told(&batch).await.status, 200);
+        assert_eq!(stage.posted(&batch).await.status, 200);
         stage.settle().await;
-        assert_eq!(stage.heard("message.received"), ["Once", "Another"]);
+        assert_eq!(stage.texts_told("message.received"), ["Once", "Another"]);
         assert_eq!(stage.messages(MIRA).await.len(), 2);
+        // Taking it back has the same id, and is no repetition.
+        let unsend = json!({"message_id": mid});
+        stage.control("instagram/people/mira.demo/unsend", &unsend).await;
+        stage.settle().await;
+        let kept = stage.messages(MIRA).await;
+        let deleted: Vec<_> = kept.iter().filter(|one| one["isDeleted"] == true).collect();
+        assert_eq!((kept.len(), deleted.len()), (2, 1), "{kept:#?}");
+        assert_eq!(deleted[0]["id"], mid.as_str());
     }
 }
 
@@ -249,7 +257,7 @@ story! {
     async fn pitfall_10_order_assumed(stage: Stage) {
         stage.connect().await;
         for (millis, mid, text) in [(9_000, "m-2", "written last"), (1_000, "m-1", "written first")] {
-            assert_eq!(stage.told(&webhook(&[message(millis, mid, text)])).await.status, 200);
+            assert_eq!(stage.posted(&webhook(&[message(millis, mid, text)])).await.status, 200);
             stage.settle().await;
         }
         let texts: Vec<_> = stage.messages(MIRA).await.iter().map(|one| one["message"].clone()).collect();
@@ -274,7 +282,7 @@ story! {
             stage.proxy.arrived().await;
             let echo = item(5, &json!({"message": {"mid": "m-early", "text": "x", "is_echo": true},
                 "sender": {"id": LUMEN}, "recipient": {"id": MIRA}}));
-            let answer = stage.told(&webhook(&[echo])).await;
+            let answer = stage.posted(&webhook(&[echo])).await;
             stage.proxy.release();
             answer.status
         };
@@ -283,7 +291,7 @@ story! {
         sent.expect(200);
         // Customers' endpoints that fail do not matter either.
         stage.hook.answer(&[500, 500, 500]);
-        assert_eq!(stage.told(&webhook(&[message(0, "m-next", "Next")])).await.status, 200);
+        assert_eq!(stage.posted(&webhook(&[message(0, "m-next", "Next")])).await.status, 200);
         stage.settle().await;
     }
 }
@@ -299,9 +307,9 @@ story! {
             item(1, &json!({"message": {}})),
             message(2, "m-2", "after"),
         ]);
-        assert_eq!(stage.told(&batch).await.status, 200);
+        assert_eq!(stage.posted(&batch).await.status, 200);
         stage.settle().await;
-        let mut texts = stage.heard("message.received");
+        let mut texts = stage.texts_told("message.received");
         texts.sort();
         assert_eq!(texts, ["after", "before"]);
     }
@@ -323,11 +331,11 @@ story! {
             include_str!("../../../platforms/src/instagram/fixtures/test-send-messaging.json").to_owned(),
             include_str!("../../../platforms/src/instagram/fixtures/test-send-changes.json").to_owned(),
         ] {
-            assert_eq!(stage.told(&body).await.status, 200, "{body}");
+            assert_eq!(stage.posted(&body).await.status, 200, "{body}");
             stage.settle().await;
         }
-        assert_eq!(stage.counted(State::Unparsed).await, 0);
-        assert_eq!(stage.counted(State::Unrouted).await, 0);
+        assert_eq!(stage.count_inbound(State::Unparsed).await, 0);
+        assert_eq!(stage.count_inbound(State::Unrouted).await, 0);
         let kept = stage.messages(MIRA).await;
         assert!(kept.iter().any(|one| one["attachments"].to_string().contains("hologram")), "{kept:#?}");
         let late = kept.iter().find(|one| one["message"] == "told in seconds").unwrap();
@@ -413,7 +421,7 @@ story! {
         stage.writes("mira.demo", "Hello").await;
         stage.settle().await;
         let error = json!({"kind": "error", "code": 1, "subcode": 1_357_046, "effect": "after"});
-        stage.wrong(&json!({"route": "messages", "count": 1, "fault": error})).await;
+        stage.make_wrong(&json!({"route": "messages", "count": 1, "fault": error})).await;
         let answer = stage.send(MIRA, "I was delivered", &[]).await;
         assert!(answer.status == 200 || answer.status == 502, "{}", answer.text);
         stage.pass(Duration::from_hours(1)).await;
@@ -423,7 +431,7 @@ story! {
         let kept = stage.messages(MIRA).await;
         assert_eq!(kept.len(), 2);
         assert_eq!(kept[1]["status"], "sent", "by its echo");
-        assert_eq!(stage.heard("message.sent"), ["I was delivered"]);
+        assert_eq!(stage.texts_told("message.sent"), ["I was delivered"]);
     }
 }
 
@@ -440,13 +448,13 @@ story! {
         ] {
             stage.proxy.will(&[Fault::Answer(401, answer)]);
             assert!(stage.send(MIRA, "Hello?", &[]).await.status >= 400);
-            assert_eq!(stage.stored().await.state, accounts::State::Connected, "{answer}");
+            assert_eq!(stage.account_row().await.state, accounts::State::Connected, "{answer}");
         }
         stage.send(MIRA, "Still connected", &[]).await.expect(200);
         let dead = r#"{"error":{"message":"x","type":"IGApiException","code":190}}"#;
         stage.proxy.will(&[Fault::Answer(400, dead)]);
         stage.send(MIRA, "Not any more", &[]).await.expect_error(401, "reconnect_required");
-        assert_eq!(stage.stored().await.state, accounts::State::Dead);
+        assert_eq!(stage.account_row().await.state, accounts::State::Dead);
     }
 }
 
@@ -487,10 +495,28 @@ story! {
         stage.settle().await;
         stage.writes("mira.demo", "Who answers me?").await;
         stage.settle().await;
-        assert_eq!(stage.heard("message.received"), ["Hello", "Who answers me?"]);
+        assert_eq!(stage.texts_told("message.received"), ["Hello", "Who answers me?"]);
         let refused = stage.send(MIRA, "I do", &[]).await;
         let body = refused.expect_error(409, "not_thread_owner");
         assert!(body["error"].as_str().unwrap().contains("routing"), "{body:#}");
+    }
+}
+
+story! {
+    /// The account's own comments are notified, too: they are nobody's question.
+    async fn pitfall_24_comment_replies_triggering_themselves(stage: Stage) {
+        stage.connect().await;
+        stage.listen_to(&["comment.received"]).await;
+        let asked = json!({"text": "What does it cost?"});
+        let made = stage.control("instagram/people/mira.demo/comment", &asked).await;
+        stage.settle().await;
+        let answer = json!({"text": "Nine euros", "parent_id": made["comment_id"]});
+        let told = stage.control(&format!("instagram/accounts/{LUMEN}/owner/comment"), &answer).await;
+        assert_eq!(told["told"], 1, "the platform does tell of it");
+        stage.settle().await;
+        let events = stage.hook.events("comment.received");
+        let texts: Vec<_> = events.iter().map(|one| one["comment"]["text"].clone()).collect();
+        assert_eq!(texts, ["What does it cost?"]);
     }
 }
 
@@ -502,7 +528,7 @@ story! {
             stage.writes("mira.demo", &format!("Message {number:02}")).await;
             stage.pass(Duration::from_secs(2)).await;
         }
-        let account = stage.stored().await;
+        let account = stage.account_row().await;
         let line = Line::open(&stage.app, &account).await.unwrap();
         let (history, cx) = (line.platform.history().unwrap(), line.cx(&stage.app));
         let person = RemotePerson::new(MIRA);
@@ -546,6 +572,6 @@ story! {
             let refused = stage.send(MIRA, "Hello?", &[]).await;
             assert_eq!(refused.body["code"], code, "{}", refused.text);
         }
-        assert_eq!(stage.stored().await.state, accounts::State::Connected);
+        assert_eq!(stage.account_row().await.state, accounts::State::Connected);
     }
 }

@@ -51,10 +51,10 @@ async fn examine(cx: &Cx<'_>, known: &Known<'_>) -> Examination {
     let me = match me {
         Asked { call, result: Err(error), .. } => {
             findings.push(refusal("token", call, &error));
-            for check in ["identity", "message_access"] {
+            for check in ["identity", "subscription", "message_access"] {
                 findings.push(Finding::skipped(check, "the account itself could not be read"));
             }
-            return Examination { findings, account: None };
+            return Examination { findings, ..Examination::default() };
         }
         Asked { call, result: Ok(me), .. } => {
             findings.push(Finding::fine("token", format!("{call}")));
@@ -62,8 +62,10 @@ async fn examine(cx: &Cx<'_>, known: &Known<'_>) -> Examination {
         }
     };
     findings.push(identity(&me, &account.id, known));
-    findings.push(message_access(cx).await);
-    Examination { findings, account: text(&me, "user_id").map(RemoteAccount::new) }
+    findings.push(subscription(cx).await);
+    let (access, newest_at) = message_access(cx).await;
+    findings.push(access);
+    Examination { findings, account: text(&me, "user_id").map(RemoteAccount::new), newest_at }
 }
 
 /// A question and its answer.
@@ -195,18 +197,45 @@ fn identity(me: &Value, stored: &RemoteAccount, known: &Known<'_>) -> Finding {
         .remedy(again)
 }
 
-/// Reading a conversation is refused for the reasons that messages are.
-async fn message_access(cx: &Cx<'_>) -> Finding {
+/// An account that is subscribed to any field gets all that the app is subscribed to, so only none
+/// at all is wrong (developers.facebook.com/docs/instagram-platform/webhooks, read 2026-11-24).
+async fn subscription(cx: &Cx<'_>) -> Finding {
+    let asked = ask(cx, &["me", "subscribed_apps"], &[]).await;
+    let answer = match asked.result {
+        Ok(answer) => answer,
+        Err(error) => return doubt("subscription", asked.call, &error),
+    };
+    let apps = answer.get("data").and_then(Value::as_array).into_iter().flatten();
+    let fields = apps.filter_map(|app| app.get("subscribed_fields")?.as_array()).flatten();
+    let fields: Vec<&str> = fields.filter_map(Value::as_str).collect();
+    if fields.is_empty() {
+        return Finding::error("subscription", format!("{}: no field at all", asked.call))
+            .call(asked.call)
+            .cause("The account is not subscribed: nothing about it is told, without an error. Instagram ends subscriptions after an hour of failed webhooks, and when the owner removes the app.")
+            .remedy("Connect the account again; that subscribes it.");
+    }
+    Finding::fine("subscription", format!("subscribed to {}", fields.join(", ")))
+}
+
+/// Reading conversations is refused for the reasons that messages are. Also returns when something
+/// last happened in one.
+async fn message_access(cx: &Cx<'_>) -> (Finding, Option<Timestamp>) {
     let query = [("platform", "instagram"), ("limit", "1")];
     let asked = ask(cx, &["me", "conversations"], &query).await;
     match asked.result {
-        Ok(_) => Finding::fine("message_access", asked.call.to_string()),
-        Err(error) => {
-            let said = &asked.call.said;
-            match said.code.and_then(|code| refused::check(code, said.subcode)) {
-                Some(check) => refusal(check, asked.call, &error),
-                None => Finding::skipped("message_access", asked.call.to_string()),
-            }
+        Ok(answer) => {
+            let newest = answer.get("data").and_then(|list| list.get(0));
+            let newest_at = newest.and_then(|newest| super::history::time(newest, "updated_time"));
+            (Finding::fine("message_access", asked.call.to_string()), newest_at)
         }
+        Err(error) => (doubt("message_access", asked.call, &error), None),
+    }
+}
+
+/// A refused question is a finding of the check that it belongs to, or says nothing.
+fn doubt(check: &'static str, call: Seen, error: &ConnectorError) -> Finding {
+    match call.said.code.and_then(|code| refused::check(code, call.said.subcode)) {
+        Some(check) => refusal(check, call, error),
+        None => Finding::skipped(check, call.to_string()),
     }
 }

@@ -113,7 +113,7 @@ fn thread(item: &Value, person: Option<&RemotePerson>) -> Option<Thread> {
 }
 
 /// Reads a time: the samples write `2022-07-12T19:11:07+0000`, the prose next to them says seconds.
-fn time(value: &Value, key: &str) -> Option<Timestamp> {
+pub(super) fn time(value: &Value, key: &str) -> Option<Timestamp> {
     if let Some(number) = graph::integer(value, key) {
         return Some(Timestamp::from_seconds_or_millis(number));
     }

@@ -6,7 +6,7 @@ use posta_core::failure::PlatformSaid;
 use posta_core::finding::Finding;
 use posta_core::id::RemoteAccount;
 use posta_core::time::Timestamp;
-use posta_platforms::contract::{Auth, Diagnosis, Known, Platform, Refused};
+use posta_platforms::contract::{Auth, Diagnosis, Examination, Known, Platform, Refused};
 use posta_store::accounts::{Account, State};
 use posta_store::failures::{self, Failure};
 use posta_store::{oauth_apps, verifications};
@@ -26,6 +26,9 @@ const LATE: Duration = Duration::from_hours(6 * 24);
 /// From when on it is odd that no event has come.
 const ODD: Duration = Duration::from_hours(24);
 
+/// How much later than things happen webhooks may come.
+const LAG: Duration = Duration::from_mins(5);
+
 const RECONNECT: &str = "Connect the account again.";
 
 /// Looks at everything about one account.
@@ -39,9 +42,10 @@ pub(super) async fn findings(app: &App, account: &Account) -> posta_store::Resul
     findings.extend(scopes(platform, account));
     let mut ids = vec![account.remote_id.clone()];
     if let Some(diagnosis) = platform.diagnosis() {
-        let (asked, id) = examine(app, account, diagnosis).await;
-        findings.extend(asked);
-        ids.extend(id);
+        let examination = examine(app, account, diagnosis).await;
+        findings.extend(examination.findings);
+        ids.extend(examination.account);
+        findings.extend(examination.newest_at.and_then(|at| silence(platform, account, at)));
         findings.extend(refused(app, account, diagnosis).await?);
     }
     ids.extend(account.app_scoped_id.clone().map(RemoteAccount::new));
@@ -141,15 +145,12 @@ fn names_of(auth: &dyn Auth, granted: &[String]) -> String {
     names.join(", ")
 }
 
-async fn examine(
-    app: &App,
-    account: &Account,
-    diagnosis: &dyn Diagnosis,
-) -> (Vec<Finding>, Option<RemoteAccount>) {
+async fn examine(app: &App, account: &Account, diagnosis: &dyn Diagnosis) -> Examination {
+    let alone = |finding| Examination { findings: vec![finding], ..Examination::default() };
     if account.state != State::Connected {
         let skipped =
             Finding::skipped("token", "the account is disconnected, so nothing was asked");
-        return (vec![skipped], None);
+        return alone(skipped);
     }
     let line = match Line::open(app, account).await {
         Ok(line) => line,
@@ -157,12 +158,11 @@ async fn examine(
             let finding = Finding::error("token", error.message)
                 .cause("The master key is another than the token was sealed with, or the app's secret is gone.")
                 .remedy("Start with the master key that was in use, or connect the account again.");
-            return (vec![finding], None);
+            return alone(finding);
         }
     };
     let known = Known { app_scoped: account.app_scoped_id.as_deref(), username: &account.username };
-    let examination = diagnosis.examine(&line.cx(app), &known).await;
-    (examination.findings, examination.account)
+    diagnosis.examine(&line.cx(app), &known).await
 }
 
 /// What the sends of the last days have in common that the platform refused. Those from before the
@@ -248,6 +248,26 @@ async fn routing(
         );
     }
     Ok(findings)
+}
+
+/// What happened at the platform, and no webhook has told of.
+fn silence(platform: &dyn Platform, account: &Account, newest_at: Timestamp) -> Option<Finding> {
+    let heard = account.last_event_at.unwrap_or(account.state_since).max(account.state_since);
+    if newest_at.since(heard) < LAG {
+        return None;
+    }
+    let title = platform.title();
+    let seen = format!(
+        "{title} has a conversation in which something happened at {newest_at}; the last it told was at {heard}"
+    );
+    let cause = format!(
+        "Webhooks do not come. If no other finding says why, it is what {title} tells nobody: the app \
+         is not live or lacks Advanced Access, so that only what people with a role on it write is \
+         told; or the app itself is not subscribed in the dashboard."
+    );
+    let remedy =
+        format!("Publish the app, get Advanced Access by App Review. {}", fields(platform));
+    Some(Finding::error("silence", seen).cause(cause).remedy(remedy))
 }
 
 fn last_event(app: &App, platform: &dyn Platform, account: &Account) -> Finding {
