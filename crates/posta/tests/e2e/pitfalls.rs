@@ -506,7 +506,6 @@ story! {
     /// The account's own comments are notified, too: they are nobody's question.
     async fn pitfall_24_comment_replies_triggering_themselves(stage: Stage) {
         stage.connect().await;
-        stage.listen_to(&["comment.received"]).await;
         let asked = json!({"text": "What does it cost?"});
         let made = stage.control("instagram/people/mira.demo/comment", &asked).await;
         stage.settle().await;
