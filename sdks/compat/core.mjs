@@ -259,6 +259,51 @@ for (const root of ["/api", ""]) {
       assert.equal(own.unreadCount, 0);
     });
 
+    it("comments", async () => {
+      const { data: list } = await zernio.comments.listInboxComments({ query: { accountId } });
+      assert.ok(list.data.length > 0, "the pretend account has posts with comments");
+      const post = list.data[0];
+      assertShape(post, {
+        id: shape.text,
+        platform: shape.is("instagram"),
+        accountId: shape.is(accountId),
+        createdTime: shape.time,
+        commentCount: shape.count,
+      });
+      const path = { postId: post.id };
+      const read = () => zernio.comments.getInboxPostComments({ path, query: { accountId } });
+      const { data: before } = await read();
+      const first = before.comments.find((comment) => comment.canReply && !comment.from.isOwner);
+      assertShape(first, { id: shape.text, message: shape.text, createdTime: shape.time });
+      const commentId = first.id;
+
+      const headers = { "Idempotency-Key": randomUUID() };
+      const body = { accountId, commentId, message: "Thank you!" };
+      const reply = await zernio.comments.replyToInboxPost({ path, body, headers });
+      assertShape(reply.data.data, { commentId: shape.text, isReply: shape.is(true) });
+      const again = await zernio.comments.replyToInboxPost({ path, body, headers });
+      assert.deepEqual(again.data, reply.data, "written once");
+
+      const one = { path: { ...path, commentId } };
+      const hidden = await zernio.comments.hideInboxComment({ ...one, body: { accountId } });
+      assertShape(hidden.data, { commentId: shape.is(commentId), hidden: shape.is(true) });
+      const shown = await zernio.comments.unhideInboxComment({ ...one, query: { accountId } });
+      assertShape(shown.data, { hidden: shape.is(false), platform: shape.is("instagram") });
+      const like = zernio.comments.likeInboxComment({ ...one, body: { accountId } });
+      await assertFails(like, 400, "invalid_request_error", "platform_not_supported");
+
+      const query = { accountId, commentId: reply.data.data.commentId };
+      const deleted = await zernio.comments.deleteInboxComment({ path, query });
+      assertShape(deleted.data, { success: shape.is(true) });
+      const { data: after } = await read();
+      const parent = after.comments.find((comment) => comment.id === commentId);
+      assert.ok(parent.replies.every((known) => known.id !== query.commentId));
+
+      const posts = await zernio.accounts.getAccountPosts({ path: { accountId } });
+      assertShape(posts.data, { status: shape.is("success"), lastUpdated: shape.time });
+      assert.ok(posts.data.posts.some((known) => known.id === post.id));
+    });
+
     it("connect.getConnectUrl", async () => {
       const path = { platform: "instagram" };
       const connect = (query) => zernio.connect.getConnectUrl({ path, query });

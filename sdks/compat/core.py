@@ -117,6 +117,25 @@ class Calls:
         directions = {message["direction"] for message in history["messages"]}
         self.assertEqual(directions, {"incoming", "outgoing"})
 
+    def test_comments(self):
+        page = self.zernio.comments.list_inbox_comments(account_id=self.account_id)
+        self.assertGreater(len(page["data"]), 0)
+        post = page["data"][0]["id"]
+        ours = (post, self.account_id)
+        comments = self.zernio.comments.get_inbox_post_comments(*ours)["comments"]
+        first = next(one for one in comments if one["canReply"] and not one["from"]["isOwner"])
+        key = str(uuid.uuid4())
+        reply = self.zernio.comments.reply_to_inbox_post(
+            *ours, "Danke!", comment_id=first["id"], idempotency_key=key
+        )
+        self.assertIs(reply["data"]["isReply"], True)
+        hidden = self.zernio.comments.hide_inbox_comment(post, first["id"], self.account_id)
+        self.assertIs(hidden["hidden"], True)
+        shown = self.zernio.comments.unhide_inbox_comment(post, first["id"], self.account_id)
+        self.assertIs(shown["hidden"], False)
+        gone = self.zernio.comments.delete_inbox_comment(*ours, reply["data"]["commentId"])
+        self.assertIs(gone["success"], True)
+
     def test_send(self):
         text = f"Grüße from Python, {uuid.uuid4()}"
         send = self.zernio.messages.send_inbox_message

@@ -34,6 +34,10 @@ pub enum Capability {
     History,
     /// Find out what stops an account without an error.
     Diagnosis,
+    /// Read and answer comments.
+    Comments,
+    /// Hide and delete comments.
+    Moderation,
 }
 
 /// The numbers a platform sets, the same for validation, the API and the docs.

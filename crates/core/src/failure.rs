@@ -154,6 +154,9 @@ codes! {
     MessageNotFound = "message_not_found", 404, NotFound,
         "There is no such message in this conversation.",
         "List the messages with GET /v1/inbox/conversations/{id}/messages.";
+    AttachmentGone = "attachment_gone", 410, NotFound,
+        "The platform no longer shows this attachment.",
+        "Fetch attachments soon after they come; what the platform has dropped is gone.";
     MethodNotAllowed = "method_not_allowed", 405, InvalidRequestError,
         "The path exists, but not for this method.", "See /docs for the methods of this path.";
     IdempotencyConflict = "idempotency_conflict", 409, InvalidRequestError,

@@ -21,6 +21,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::flows::budget::Budget;
+use crate::flows::comments::Shelf;
 use crate::flows::ingest::Ingest;
 use crate::flows::knocks::Knocks;
 use crate::flows::limits::RateLimiter;
@@ -67,6 +68,8 @@ pub struct Parts {
     pub limiter: RateLimiter,
     /// How many calls each account has made to its platform.
     pub budget: Budget,
+    /// The posts that were read last.
+    pub shelf: Shelf,
     /// Requests that wait for their message's outcome.
     pub waiters: Waiters,
     /// Tells workers that there is something to do.
@@ -100,6 +103,8 @@ pub struct Wake {
     pub erase: Notify,
     /// There are profiles to read.
     pub people: Notify,
+    /// There are conversations to walk through.
+    pub walk: Notify,
 }
 
 /// Counts work that has been taken and not finished.
@@ -154,6 +159,7 @@ impl App {
             knocks: Knocks::default(),
             limiter: RateLimiter::new(config.api.requests_per_minute),
             budget: Budget::new(&config.platforms, clock.clone()),
+            shelf: Shelf::default(),
             waiters: Waiters::default(),
             wake: Wake::default(),
             under_way: UnderWay::default(),

@@ -13,11 +13,11 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::{
-    account_health, account_list, accounts, auth, callbacks, connect, conversation_acts,
-    conversation_search, conversations, describe, docs, doctor, events, follow_status, health,
-    inbound, keys, labels, media, menus, messages, oauth_app_list, oauth_app_test, oauth_apps,
-    observe, private_reply, profiles, reactions, send, subscription, webhook_logs, webhook_test,
-    webhooks,
+    account_health, account_list, accounts, attachments, auth, callbacks, comments, connect,
+    conversation_acts, conversation_search, conversations, describe, docs, doctor, events,
+    follow_status, health, history, inbound, keys, labels, media, mentions, menus, messages,
+    moderation, oauth_app_list, oauth_app_test, oauth_apps, observe, posts, private_reply,
+    profiles, reactions, send, subscription, webhook_logs, webhook_test, webhooks,
 };
 use crate::app::App;
 
@@ -38,6 +38,16 @@ fn with_key() -> OpenApiRouter<App> {
         .routes(routes!(follow_status::get))
         .routes(routes!(subscription::get, subscription::repair))
         .routes(routes!(oauth_app_list::list, oauth_apps::create))
+        .routes(routes!(history::import, history::import_again))
+        .routes(routes!(history::reconcile))
+        .routes(routes!(posts::of_account))
+        .routes(routes!(posts::commented))
+        .routes(routes!(comments::list, comments::reply, comments::delete))
+        .routes(routes!(moderation::hide, moderation::unhide))
+        .routes(routes!(mentions::list))
+        .routes(routes!(mentions::reply))
+        .routes(routes!(moderation::like, moderation::unlike))
+        .routes(routes!(attachments::get))
         .routes(routes!(oauth_apps::get, oauth_apps::update, oauth_apps::delete))
         .routes(routes!(oauth_app_test::test))
         .routes(routes!(connect::start, connect::finish))

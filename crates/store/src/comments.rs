@@ -1,11 +1,14 @@
 //! Comments on posts, as platforms told of them.
 
-use posta_core::id::{AccountId, CommentId, RemoteComment, RemotePerson, RemotePost, WorkspaceId};
+use posta_core::id::{
+    AccountId, CommentId, ProfileId, RemoteComment, RemotePerson, RemotePost, WorkspaceId,
+};
 use posta_core::time::Timestamp;
 use serde_json::Value;
 use sqlx::types::Json;
 
-use crate::sql::sql;
+use crate::conversations::Place;
+use crate::sql::{push_among, sql};
 use crate::text::{json, text};
 use crate::{Result, Tx};
 
@@ -58,6 +61,20 @@ macro_rules! columns {
     };
 }
 
+// The platforms' handles are ASCII, so both databases lower them alike.
+macro_rules! mentions {
+    ($columns:literal) => {
+        concat!(
+            "SELECT ",
+            $columns,
+            " FROM comments c JOIN accounts a ON a.id = c.account_id
+             WHERE a.state <> 'removed' AND NOT c.is_own AND c.deleted_at IS NULL
+                 AND REPLACE(LOWER(c.text), '@' || LOWER(a.username), '') <> LOWER(c.text)
+                 AND c.workspace_id = "
+        )
+    };
+}
+
 /// Adds a comment; `false` when the account has one with this remote id.
 pub async fn insert(tx: &mut Tx, comment: &Comment) -> Result<bool> {
     let done = sql!(tx, |c| sqlx::query(concat!(
@@ -105,4 +122,68 @@ pub async fn find_remote(
     .bind(remote)
     .fetch_optional(c)
     .await)
+}
+
+/// Which comments that name an account to list, and from where.
+#[derive(Clone, Debug, Default)]
+pub struct Mentions<'a> {
+    /// Only those of accounts on these profiles.
+    pub profiles: Option<&'a [ProfileId]>,
+    /// Only those of this account.
+    pub account: Option<&'a AccountId>,
+    /// Oldest first instead of newest first.
+    pub is_ascending: bool,
+    /// Only those after this place.
+    pub after: Option<&'a Place>,
+}
+
+/// Lists comments of others that name the account which was told of them, by the time they were written.
+pub async fn list_mentions(
+    tx: &mut Tx,
+    owner: &WorkspaceId,
+    wanted: &Mentions<'_>,
+    limit: i64,
+) -> Result<Vec<Comment>> {
+    sql!(tx, |c| {
+        let mut query = sqlx::QueryBuilder::new(mentions!(
+            "c.id, c.workspace_id, c.account_id, c.remote_id, c.post_id, c.post_kind, c.parent_id,
+             c.author_id, c.author_username, c.text, c.is_own, c.is_live, c.ad_id, c.is_hidden,
+             c.deleted_at, c.commented_at, c.created_at, c.raw"
+        ));
+        query.push_bind(owner);
+        if let Some(profiles) = wanted.profiles {
+            push_among!(query, "a.profile_id", profiles);
+        }
+        if let Some(account) = wanted.account {
+            query.push(" AND c.account_id = ").push_bind(account);
+        }
+        if let Some(place) = wanted.after {
+            let comes_after = if wanted.is_ascending { ">" } else { "<" };
+            query.push(" AND (c.commented_at, c.id) ").push(comes_after).push(" (");
+            query.push_bind(place.at).push(", ").push_bind(text(&place.id)).push(")");
+        }
+        let direction = if wanted.is_ascending { "ASC" } else { "DESC" };
+        query.push(" ORDER BY c.commented_at ").push(direction).push(", c.id ").push(direction);
+        query.push(" LIMIT ").push_bind(limit);
+        query.build_query_as().fetch_all(c).await
+    })
+}
+
+/// Counts the comments that [`list_mentions`] lists over all pages.
+pub async fn count_mentions(
+    tx: &mut Tx,
+    owner: &WorkspaceId,
+    wanted: &Mentions<'_>,
+) -> Result<i64> {
+    sql!(tx, |c| {
+        let mut query = sqlx::QueryBuilder::new(mentions!("COUNT(*)"));
+        query.push_bind(owner);
+        if let Some(profiles) = wanted.profiles {
+            push_among!(query, "a.profile_id", profiles);
+        }
+        if let Some(account) = wanted.account {
+            query.push(" AND c.account_id = ").push_bind(account);
+        }
+        query.build_query_scalar().fetch_one(c).await
+    })
 }

@@ -205,6 +205,26 @@ pub async fn get(tx: &mut Tx, owner: &WorkspaceId, id: &ConversationId) -> Resul
         .await)
 }
 
+/// Notes the person's handle, unless one is known.
+pub async fn update_username(
+    tx: &mut Tx,
+    account: &AccountId,
+    thread: &RemoteThread,
+    username: &str,
+) -> Result<()> {
+    sql!(tx, |c| sqlx::query(
+        "UPDATE conversations SET participant_username = $3
+         WHERE account_id = $1 AND remote_id = $2 AND participant_username IS NULL"
+    )
+    .bind(account)
+    .bind(thread)
+    .bind(text(username))
+    .execute(c)
+    .await?
+    .rows_affected());
+    Ok(())
+}
+
 /// Lists the conversations that match, by the time of the last change.
 pub async fn list(
     tx: &mut Tx,

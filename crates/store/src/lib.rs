@@ -36,6 +36,7 @@ pub mod sends;
 pub mod subscriptions;
 pub mod told;
 pub mod verifications;
+pub mod walks;
 pub mod windows;
 pub mod workspaces;
 

@@ -1,6 +1,9 @@
 //! What happens to messages after they were written: edits, deletions, reactions.
 
+use posta_core::event::Attachment;
 use posta_core::id::{ConversationId, MessageId};
+use posta_core::time::Timestamp;
+use sqlx::types::Json;
 
 use crate::messages::{Message, Reaction, columns};
 use crate::search::folded;
@@ -55,6 +58,36 @@ pub async fn update_reactions(tx: &mut Tx, id: &MessageId, reactions: &[Reaction
         .execute(c)
         .await?
         .rows_affected());
+    Ok(())
+}
+
+/// Finds when the URLs of a message's attachments were last given out by the platform, if that was
+/// after the message came.
+pub async fn find_media_minted(tx: &mut Tx, id: &MessageId) -> Result<Option<Timestamp>> {
+    sql!(tx, |c| sqlx::query_scalar("SELECT media_minted_at FROM messages WHERE id = $1")
+        .bind(id)
+        .fetch_one(c)
+        .await)
+}
+
+/// Writes the attachments of a message with the URLs that the platform gave out at `at`; not those
+/// of one that was taken back meanwhile.
+pub async fn update_media(
+    tx: &mut Tx,
+    id: &MessageId,
+    attachments: &Json<Vec<Attachment>>,
+    at: Timestamp,
+) -> Result<()> {
+    sql!(tx, |c| sqlx::query(
+        "UPDATE messages SET attachments = $2, media_minted_at = $3
+         WHERE id = $1 AND deleted_at IS NULL"
+    )
+    .bind(id)
+    .bind(json(attachments)?)
+    .bind(at)
+    .execute(c)
+    .await?
+    .rows_affected());
     Ok(())
 }
 

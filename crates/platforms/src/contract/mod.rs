@@ -4,6 +4,7 @@
 
 mod auth;
 mod callbacks;
+mod comments;
 mod diagnosis;
 mod grant;
 mod history;
@@ -19,6 +20,7 @@ use posta_core::failure::ConnectorError;
 
 pub use self::auth::{AppVerdict, Ask, Auth, ScopeArea};
 pub use self::callbacks::{Callbacks, SignedCall};
+pub use self::comments::{Comments, Moderation, Post, Remark, Under};
 pub use self::diagnosis::{Diagnosis, Examination, Known, Refused};
 pub use self::grant::{Grant, Identity, Token};
 pub use self::history::{History, Page, Past, PastReaction, Thread};
@@ -116,6 +118,16 @@ pub trait Platform: Sync {
     fn diagnosis(&self) -> Option<&dyn Diagnosis> {
         None
     }
+
+    /// Posts and comments.
+    fn comments(&self) -> Option<&dyn Comments> {
+        None
+    }
+
+    /// Hiding and deleting comments.
+    fn moderation(&self) -> Option<&dyn Moderation> {
+        None
+    }
 }
 
 /// Lists the families that a platform has.
@@ -135,6 +147,8 @@ pub fn capabilities(platform: &dyn Platform) -> Vec<Capability> {
         (Capability::People, platform.people().is_some()),
         (Capability::History, platform.history().is_some()),
         (Capability::Diagnosis, platform.diagnosis().is_some()),
+        (Capability::Comments, platform.comments().is_some()),
+        (Capability::Moderation, platform.moderation().is_some()),
     ];
     families.into_iter().filter_map(|(family, has)| has.then_some(family)).collect()
 }

@@ -1,6 +1,7 @@
 //! Instagram by Instagram Login: name, limits, and which families exist.
 
 mod auth;
+mod comments;
 mod diagnose;
 mod errors;
 mod history;
@@ -22,8 +23,8 @@ use posta_core::capability::{
 use posta_core::message::MediaKind;
 
 use crate::contract::{
-    Auth, Callbacks, Diagnosis, Handover, History, Inbound, Menus, Messages, People, Platform,
-    Reactions, Receipts, Subscriptions, Uploads,
+    Auth, Callbacks, Comments, Diagnosis, Handover, History, Inbound, Menus, Messages, Moderation,
+    People, Platform, Reactions, Receipts, Subscriptions, Uploads,
 };
 use crate::sandbox::Face;
 
@@ -161,6 +162,14 @@ impl Platform for Instagram {
     }
 
     fn diagnosis(&self) -> Option<&dyn Diagnosis> {
+        Some(self)
+    }
+
+    fn comments(&self) -> Option<&dyn Comments> {
+        Some(self)
+    }
+
+    fn moderation(&self) -> Option<&dyn Moderation> {
         Some(self)
     }
 }

@@ -176,7 +176,7 @@ fn every_form() -> Vec<Content> {
 
 #[test]
 fn every_family_is_there() {
-    assert_eq!(capabilities(&Instagram).len(), 13);
+    assert_eq!(capabilities(&Instagram).len(), 15);
 }
 
 #[test]

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use http::HeaderMap;
+use posta_core::time::Timestamp;
 use reqwest::RequestBuilder;
 use serde_json::Value;
 
 use super::errors::{Failed, Refusal};
+use crate::contract::Page;
 use crate::cx::{Cx, Usage};
 use crate::http::Reply;
 
@@ -94,6 +96,26 @@ pub(crate) fn next(list: &Value) -> Option<String> {
         url.query_pairs().find(|(key, _)| key == "after").map(|(_, after)| after.into_owned())
     };
     after.or_else(in_url)
+}
+
+/// Reads the items of a list, which stand in `data` or, where they are expanded, by themselves.
+pub(crate) fn list(value: Option<&Value>) -> &[Value] {
+    let inner = value.and_then(|value| value.get("data")).or(value);
+    inner.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+}
+
+/// Reads a page of a list. One item of a form we do not know is left out, alone.
+pub(crate) fn page<T>(whole: &Value, read: impl Fn(&Value) -> Option<T>) -> Page<T> {
+    let items = list(Some(whole)).iter().filter_map(read).collect();
+    Page { items, next: next(whole) }
+}
+
+/// Reads a time: samples write `2022-07-12T19:11:07+0000`, the prose of some pages says seconds.
+pub(crate) fn time(value: &Value, key: &str) -> Option<Timestamp> {
+    if let Some(number) = integer(value, key) {
+        return Some(Timestamp::from_seconds_or_millis(number));
+    }
+    text(value, key)?.parse().ok()
 }
 
 /// Reads an id or a text. A number becomes the digits it was written with, and never goes through a

@@ -111,6 +111,44 @@ pub(crate) async fn once<T: Serialize>(
     Ok((status, json_text(text)).into_response())
 }
 
+/// Runs an effect outside of the database, once per key: the key is noted before it, and the answer
+/// after it. A failure frees the key, unless the effect may have happened all the same; then, and
+/// after a crash, repeats are refused for as long as the key is kept.
+pub(crate) async fn once_outside<T: Serialize>(
+    app: &App,
+    caller: &Caller,
+    key: &IdempotencyKey,
+    hash: &str,
+    effect: impl Future<Output = Result<T>>,
+) -> Result<Response> {
+    let Some(which) = key.which(caller) else {
+        let text = serde_json::to_string(&effect.await?).map_err(ApiError::internal)?;
+        return Ok(json_text(text).into_response());
+    };
+    let mut tx = app.db.write().await?;
+    if let Some(known) = begin(app, &mut tx, which, hash).await? {
+        return replay(&known);
+    }
+    tx.commit().await?;
+    let result = effect.await;
+    let mut tx = app.db.write().await?;
+    let response = match result {
+        Ok(answer) => {
+            let text = serde_json::to_string(&answer).map_err(ApiError::internal)?;
+            idempotency::update_answer(&mut tx, which, StatusCode::OK.as_u16(), &text).await?;
+            Ok(json_text(text).into_response())
+        }
+        Err(error) => {
+            if error.code != Code::OutcomeUnknown {
+                idempotency::delete(&mut tx, which).await?;
+            }
+            Err(error)
+        }
+    };
+    tx.commit().await?;
+    response
+}
+
 fn replay(known: &Known) -> Result<Response> {
     let (Some(status), Some(answer)) = (known.status, &known.answer) else {
         return Err(conflict());

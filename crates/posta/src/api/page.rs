@@ -64,6 +64,23 @@ pub(crate) fn place(cursor: Option<&str>) -> Result<Option<Place>> {
     Ok(Some(place))
 }
 
+/// Writes a cursor into a list that is made anew for each page.
+pub(crate) fn offset_cursor(offset: usize) -> String {
+    URL_SAFE_NO_PAD.encode(format!("after {offset}"))
+}
+
+/// Reads such a cursor: how many rows to pass over.
+pub(crate) fn offset(cursor: Option<&str>) -> Result<usize> {
+    let Some(cursor) = cursor.filter(|cursor| !cursor.is_empty()) else {
+        return Ok(0);
+    };
+    let read = || {
+        let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
+        text.strip_prefix("after ")?.parse().ok()
+    };
+    read().ok_or_else(|| ApiError::bad_value("cursor", "is not one that a list of ours gave out"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -77,6 +94,14 @@ mod tests {
         for bad in ["x", "%%%", "AAAA"] {
             assert_eq!(place(Some(bad)).unwrap_err().param.as_deref(), Some("cursor"));
         }
+    }
+
+    #[test]
+    fn a_cursor_of_one_kind_is_not_one_of_the_other() {
+        assert_eq!(offset(Some(&offset_cursor(50))).unwrap(), 50);
+        assert_eq!(offset(None).unwrap(), 0);
+        let other = cursor(Timestamp::from_millis(5), "abc");
+        assert_eq!(offset(Some(&other)).unwrap_err().param.as_deref(), Some("cursor"));
     }
 
     #[test]

@@ -117,12 +117,21 @@ pub struct Tokens {
     pub renew_before_days: u16,
 }
 
-/// `[inbox]`: what is told of conversations.
+/// `[inbox]`: what is kept and told of conversations.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Inbox {
     /// `inbox.window_closing_lead_minutes`: how long before a reply window closes it is told.
     #[serde(deserialize_with = "whole::<0, 1380, _, _>")]
     pub window_closing_lead_minutes: u16,
+    /// `inbox.import_threads`: how many conversations are taken in when an account is connected.
+    #[serde(deserialize_with = "whole::<0, 10_000, _, _>")]
+    pub import_threads: u32,
+    /// `inbox.reconcile_minutes`: how often an account is compared with its platform.
+    #[serde(deserialize_with = "whole::<0, 1440, _, _>")]
+    pub reconcile_minutes: u32,
+    /// `inbox.media_fresh_minutes`: how long the URL of an attachment is taken to work.
+    #[serde(deserialize_with = "whole::<0, 525_600, _, _>")]
+    pub media_fresh_minutes: u32,
 }
 
 /// `[log]`: what is logged and how.

@@ -14,7 +14,7 @@ use url::Url;
 use super::announce::announce;
 use super::connect::{bound, by_oauth, callback_url, choose_app};
 use super::events::{AccountBlock, Payload};
-use super::{FlowError, refusal, renew, send, subscriptions};
+use super::{FlowError, import, refusal, renew, send, subscriptions};
 use crate::app::{App, token_owner};
 
 /// Webhooks may come between the platform's yes and our note of the account; this far back they
@@ -197,6 +197,8 @@ async fn store(
     let (owner, remote) = (&account.workspace_id, &account.remote_id);
     let before = accounts::find_remote(&mut tx, owner, &account.platform, remote).await?;
     account.id = accounts::upsert(&mut tx, &account).await?;
+    let stood = before.as_ref().map(|before| before.state);
+    import::begin(app, &mut tx, &account, stood).await?;
     let renew_at = renew::renew_at(app, now, account.token_expires_at);
     renewals::update_due(&mut tx, &account.id, renew_at).await?;
     inbound::update_unrouted(&mut tx, &account.platform, now.minus(UNROUTED), now).await?;
@@ -211,6 +213,7 @@ async fn store(
     app.wake.deliver.notify_one();
     app.wake.receive.notify_one();
     app.wake.send.notify_one();
+    app.wake.walk.notify_one();
     tracing::info!(account.id = %account.id, platform = account.platform, "account connected");
     Ok(account)
 }

@@ -12,6 +12,7 @@ mod receive;
 mod renew;
 mod send;
 mod subscriptions;
+mod walk;
 mod windows;
 
 use std::panic::AssertUnwindSafe;
@@ -49,6 +50,7 @@ pub fn start(app: &App) {
     keep(app, "erase", erase::run);
     keep(app, "people", people::run);
     keep(app, "windows", windows::run);
+    keep(app, "walk", walk::run);
     keep(app, "clean", clean::run);
 }
 
@@ -84,6 +86,7 @@ pub async fn is_idle(app: &App) -> posta_store::Result<bool> {
         posta_store::erasures::find_next_due(&mut tx).await?,
         posta_store::people::find_next_due(&mut tx).await?,
         posta_store::windows::find_next_due(&mut tx).await?,
+        posta_store::walks::find_next_due(&mut tx).await?,
     ];
     Ok(app.under_way.is_zero() && due.into_iter().flatten().all(|due| due > now))
 }

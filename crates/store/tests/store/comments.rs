@@ -2,13 +2,15 @@
 
 use posta_core::id::{RemoteComment, RemotePerson, RemotePost};
 use posta_store::Json;
-use posta_store::comments::{self, Comment};
+use posta_store::comments::{self, Comment, Mentions};
+use posta_store::conversations::Place;
 use serde_json::json;
 
 use crate::support::{Store, at, both};
 
 both! {
     every_field_is_kept_and_a_comment_comes_in_once,
+    comments_that_name_the_account_are_listed,
 }
 
 async fn every_field_is_kept_and_a_comment_comes_in_once(store: &Store) {
@@ -70,4 +72,59 @@ async fn every_field_is_kept_and_a_comment_comes_in_once(store: &Store) {
     assert!(comments::insert(&mut tx, &odd).await.unwrap());
     let found = comments::find_remote(&mut tx, &account.id, &odd.remote_id).await.unwrap().unwrap();
     assert_eq!(found.text.as_deref(), Some("a\u{FFFD}b"));
+}
+
+async fn comments_that_name_the_account_are_listed(store: &Store) {
+    let account = store.account().await;
+    let mut tx = store.write().await;
+    let texts = ["Hello @ANA", "Nice", "@ana and @ana again", "@bo"];
+    for (number, text) in (0_i64..).zip(texts) {
+        let comment = Comment {
+            id: store.id(),
+            workspace_id: account.workspace_id.clone(),
+            account_id: account.id.clone(),
+            remote_id: RemoteComment::new(format!("c{number}")),
+            post_id: None,
+            post_kind: None,
+            parent_id: None,
+            author_id: None,
+            author_username: None,
+            text: Some(
+                text.replace("ana", &account.username)
+                    .replace("ANA", &account.username.to_uppercase()),
+            ),
+            is_own: false,
+            is_live: false,
+            ad_id: None,
+            is_hidden: false,
+            deleted_at: None,
+            commented_at: at(number),
+            created_at: at(9),
+            raw: None,
+        };
+        assert!(comments::insert(&mut tx, &comment).await.unwrap());
+        let own = Comment {
+            id: store.id(),
+            remote_id: RemoteComment::new(format!("own{number}")),
+            is_own: true,
+            ..comment
+        };
+        assert!(comments::insert(&mut tx, &own).await.unwrap());
+    }
+    let owner = &account.workspace_id;
+    let profiles = [account.profile_id.clone()];
+    let wanted =
+        Mentions { profiles: Some(&profiles), account: Some(&account.id), ..Mentions::default() };
+    assert_eq!(comments::count_mentions(&mut tx, owner, &wanted).await.unwrap(), 2);
+    let first = comments::list_mentions(&mut tx, owner, &wanted, 1).await.unwrap().remove(0);
+    assert_eq!(first.remote_id, RemoteComment::new("c2"));
+    let place = Place { at: first.commented_at, id: first.id.to_string() };
+    let rest = Mentions { after: Some(&place), ..wanted.clone() };
+    let rest = comments::list_mentions(&mut tx, owner, &rest, 5).await.unwrap();
+    assert_eq!(rest.iter().map(|one| one.remote_id.as_str()).collect::<Vec<_>>(), ["c0"]);
+    let ascending = Mentions { is_ascending: true, ..Mentions::default() };
+    let all = comments::list_mentions(&mut tx, owner, &ascending, 5).await.unwrap();
+    assert_eq!(all.iter().map(|one| one.remote_id.as_str()).collect::<Vec<_>>(), ["c0", "c2"]);
+    let nobody = Mentions { profiles: Some(&[]), ..Mentions::default() };
+    assert_eq!(comments::count_mentions(&mut tx, owner, &nobody).await.unwrap(), 0);
 }

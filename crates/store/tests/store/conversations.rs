@@ -13,11 +13,24 @@ both! {
     the_same_thread_is_one_conversation_however_many_hear_of_it,
     activity_is_written_and_the_person_stays,
     a_conversation_is_found_by_either_id,
+    a_handle_is_noted_once,
     pages_are_complete_in_both_directions_even_when_times_are_equal,
     lists_are_narrowed,
     conversations_of_removed_accounts_are_hidden,
     deleting_takes_the_messages_along,
     a_message_that_arrives_while_its_conversation_is_deleted_goes_with_it,
+}
+
+async fn a_handle_is_noted_once(store: &Store) {
+    let account = store.account().await;
+    let new = Conversation { participant_username: None, ..store.new_conversation(&account, "t1") };
+    let mut tx = store.write().await;
+    conversations::insert_or_get(&mut tx, &new).await.unwrap();
+    for name in ["ana", "other"] {
+        conversations::update_username(&mut tx, &account.id, &new.remote_id, name).await.unwrap();
+    }
+    let found = conversations::get(&mut tx, &account.workspace_id, &new.id).await.unwrap();
+    assert_eq!(found.participant_username.as_deref(), Some("ana"));
 }
 
 async fn the_same_thread_is_one_conversation_however_many_hear_of_it(store: &Store) {

@@ -38,5 +38,6 @@ mod subscriptions;
 mod text;
 mod told;
 mod verifications;
+mod walks;
 mod windows;
 mod workspaces;

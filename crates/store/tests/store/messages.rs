@@ -23,6 +23,26 @@ both! {
     we_read_the_persons_messages_once,
     the_person_reads_up_to_a_time,
     what_happens_to_a_message_is_kept,
+    media_is_given_out_anew,
+}
+
+async fn media_is_given_out_anew(store: &Store) {
+    let conversation = conversation(store).await;
+    let message = outgoing(store, &conversation, "Hi", Status::Sent).await;
+    let attachment = Attachment {
+        kind: AttachmentKind::Image,
+        original: None,
+        url: Some("https://cdn.example/new".to_owned()),
+        payload: json!({"url": "https://cdn.example/new"}),
+    };
+    let mut tx = store.write().await;
+    assert_eq!(message_changes::find_media_minted(&mut tx, &message.id).await.unwrap(), None);
+    let all = Json(vec![attachment]);
+    message_changes::update_media(&mut tx, &message.id, &all, at(7)).await.unwrap();
+    let minted = message_changes::find_media_minted(&mut tx, &message.id).await.unwrap();
+    assert_eq!(minted, Some(at(7)));
+    tx.commit().await.unwrap();
+    assert_eq!(store.get(&message).await.attachments, all);
 }
 
 async fn conversation(store: &Store) -> Conversation {

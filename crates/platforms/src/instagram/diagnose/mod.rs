@@ -225,7 +225,8 @@ async fn message_access(cx: &Cx<'_>) -> (Finding, Option<Timestamp>) {
     match asked.result {
         Ok(answer) => {
             let newest = answer.get("data").and_then(|list| list.get(0));
-            let newest_at = newest.and_then(|newest| super::history::time(newest, "updated_time"));
+            let newest_at =
+                newest.and_then(|newest| crate::meta::graph::time(newest, "updated_time"));
             (Finding::fine("message_access", asked.call.to_string()), newest_at)
         }
         Err(error) => (doubt("message_access", asked.call, &error), None),

@@ -6,14 +6,13 @@ mod tests;
 
 use posta_core::failure::ConnectorError;
 use posta_core::id::{RemoteMessage, RemotePerson};
-use posta_core::time::Timestamp;
 use serde_json::Value;
 
 use super::{Instagram, errors};
 use crate::contract::{Answer, History, Page, Past, Thread};
 use crate::cx::Cx;
 use crate::meta::errors::Call;
-use crate::meta::graph::{self, text};
+use crate::meta::graph::{self, page, text, time};
 
 /// What is asked of a message. Sub-fields of `shares` come only if they are named
 /// (developers.facebook.com/docs/graph-api/reference/message, read 2026-11-24).
@@ -97,25 +96,10 @@ async fn get(cx: &Cx<'_>, path: &[&str], query: &[(&str, &str)]) -> Result<Value
     answer.map_err(|failed| errors::judge(failed, Call::Repeatable, cx.clock.now()))
 }
 
-/// Reads a list. One item of a form we do not know is left out, alone.
-fn page<T>(list: &Value, read: impl Fn(&Value) -> Option<T>) -> Page<T> {
-    let items = list.get("data").and_then(Value::as_array);
-    let items = items.into_iter().flatten().filter_map(read).collect();
-    Page { items, next: graph::next(list) }
-}
-
 fn thread(item: &Value, person: Option<&RemotePerson>) -> Option<Thread> {
     Some(Thread {
         handle: text(item, "id").filter(|id| !id.is_empty())?,
         person: person.cloned(),
         updated_at: time(item, "updated_time"),
     })
-}
-
-/// Reads a time: the samples write `2022-07-12T19:11:07+0000`, the prose next to them says seconds.
-pub(super) fn time(value: &Value, key: &str) -> Option<Timestamp> {
-    if let Some(number) = graph::integer(value, key) {
-        return Some(Timestamp::from_seconds_or_millis(number));
-    }
-    text(value, key)?.parse().ok()
 }

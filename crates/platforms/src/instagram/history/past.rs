@@ -4,9 +4,8 @@ use posta_core::event::{Attachment, AttachmentKind, Direction, Message, Story};
 use posta_core::id::{RemoteAccount, RemoteMessage, RemotePerson, RemoteThread};
 use serde_json::Value;
 
-use super::time;
 use crate::contract::{Past, PastReaction};
-use crate::meta::graph::text;
+use crate::meta::graph::{list, text, time};
 
 /// Makes a message that is listed and not shown.
 pub(super) fn hidden(id: RemoteMessage) -> Past {
@@ -133,8 +132,10 @@ fn attachment(item: &Value) -> Attachment {
 /// Voice messages have no field of their own and come as files.
 fn is_sound(item: &Value) -> bool {
     let name = text(item, "name").unwrap_or_default().to_ascii_lowercase();
-    let is_named = [".aac", ".m4a", ".mp3", ".ogg", ".wav"].iter().any(|end| name.ends_with(end));
-    is_named || text(item, "mime_type").is_some_and(|mime| mime.starts_with("audio/"))
+    let is_ended = [".aac", ".m4a", ".mp3", ".ogg", ".wav"].iter().any(|end| name.ends_with(end));
+    is_ended
+        || name.starts_with("audio")
+        || text(item, "mime_type").is_some_and(|mime| mime.starts_with("audio/"))
 }
 
 fn reactions(item: &Value, person: Option<&RemotePerson>) -> Vec<PastReaction> {
@@ -152,10 +153,4 @@ fn reactions(item: &Value, person: Option<&RemotePerson>) -> Vec<PastReaction> {
         )
     };
     list(item.get("reactions")).iter().filter_map(of).flatten().collect()
-}
-
-/// Reads a list that stands in `data` or, where it is expanded, by itself.
-fn list(value: Option<&Value>) -> &[Value] {
-    let inner = value.and_then(|value| value.get("data")).or(value);
-    inner.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }

@@ -1,5 +1,7 @@
 //! A message exists: told by a webhook, read from the past, or found missing. Stored once.
 
+use std::time::Duration;
+
 use posta_core::event::{self, AttachmentKind, Direction};
 use posta_core::id::{EventId, RemoteMessage, RemotePerson, RemoteThread};
 use posta_core::message::{Content, MediaKind};
@@ -18,6 +20,9 @@ use crate::flows::metadata::metadata;
 use crate::flows::people;
 use crate::flows::private_reply::{self, Met};
 use crate::flows::window::{self, Opener, Opening};
+
+/// How far the platform's clock may be behind ours.
+const CLOCKS: Duration = Duration::from_mins(1);
 
 /// Stores a message and tells of it, unless the account has one with its remote id. Expects the
 /// workspace to be locked.
@@ -112,7 +117,10 @@ async fn outgoing(
         Met::Settled => return Ok(Taken::Known),
     }
     let unknown = message_changes::list_unknown(tx, &conversation.id).await?;
-    if let Some(ours) = unknown.into_iter().find(|ours| is_echo_of(message, ours)) {
+    // What stood there before we were asked to send is not what we sent; the clocks may differ.
+    let latest = told.at.plus(CLOCKS);
+    let is_ours = |ours: &Message| ours.sent_at <= latest && is_echo_of(message, ours);
+    if let Some(ours) = unknown.into_iter().find(is_ours) {
         settle_by_echo(app, tx, told, &mut conversation, ours, &message.id).await?;
         return Ok(Taken::Known);
     }

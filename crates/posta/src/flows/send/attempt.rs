@@ -239,6 +239,9 @@ async fn not_sent(
         }
         Retry::Transient | Retry::Permanent | Retry::Unknown => {}
     }
+    if error.retry == Retry::Unknown {
+        crate::flows::reconcile::hurry(app, tx, account).await?;
+    }
     let status = if error.retry == Retry::Unknown { Status::Unknown } else { Status::Failed };
     messages::update_unsent(tx, &message.id, status, &stored(error)).await?;
     give_up_rest(tx, message, error).await?;

@@ -113,6 +113,7 @@ pub(crate) struct Stage {
     end: CancellationToken,
     place: Place,
     media: tempfile::TempDir,
+    numbers: Vec<(&'static str, i64)>,
 }
 
 /// An answer of Posta's.
@@ -209,6 +210,7 @@ impl Stage {
             end,
             place,
             media,
+            numbers: Vec::new(),
         };
         stage.seed().await;
         stage
@@ -490,8 +492,18 @@ impl Stage {
             layers.set(key, *value).unwrap();
         }
         layers.set("media.directory", self.media.path().to_str().unwrap()).unwrap();
+        for (key, number) in &self.numbers {
+            layers.set(key, *number).unwrap();
+        }
         self.app = open(&layers, &self.clock).await;
         self.server = serve(&self.app, listener);
+    }
+
+    /// Starts the server again with another number in its settings.
+    pub(crate) async fn restart_with_number(&mut self, key: &'static str, number: i64) {
+        self.numbers.push((key, number));
+        self.crash().await;
+        self.restart().await;
     }
 
     /// Ends the story: nothing may be left over, nothing may have been logged that must not be.
@@ -554,6 +566,9 @@ fn layers(database: &str, posta: &Url, sandbox: &Url, proxy: &Url) -> Layers {
     for (key, value) in settings(database, posta, sandbox, proxy) {
         layers.set(key, value).unwrap();
     }
+    // Stories that are about them switch them on; in others they would only add calls.
+    layers.set("inbox.import_threads", 0_i64).unwrap();
+    layers.set("inbox.reconcile_minutes", 0_i64).unwrap();
     layers
 }
 

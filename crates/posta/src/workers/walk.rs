@@ -1,0 +1,63 @@
+//! Makes steps of walks through accounts' conversations as they fall due: several accounts at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use posta_platforms::http::PLATFORM_TIMEOUT;
+use posta_store::walks;
+use tokio::sync::Semaphore;
+
+use super::{ask, recover, rest};
+use crate::app::App;
+use crate::flows::walk;
+
+/// How many calls to platforms are under way at once.
+const CONCURRENCY: usize = 8;
+
+/// How long a walk is taken for: the longest call and room to note what it saw.
+const LEASE: Duration = Duration::from_secs(PLATFORM_TIMEOUT.as_secs() * 2 + 10);
+
+pub(super) async fn run(app: App) {
+    let permits = Arc::new(Semaphore::new(CONCURRENCY));
+    loop {
+        let go_on = match work(&app, &permits).await {
+            Ok(0) => match ask(&app, walks::find_next_due).await {
+                Ok(next) => rest(&app, &app.wake.walk, next).await,
+                Err(error) => recover(&app, "walk", &error).await,
+            },
+            Ok(_) => !app.stop.is_cancelled(),
+            Err(error) => recover(&app, "walk", &error).await,
+        };
+        if !go_on {
+            return;
+        }
+    }
+}
+
+async fn work(app: &App, permits: &Arc<Semaphore>) -> posta_store::Result<usize> {
+    let busy = app.under_way.enter();
+    let room = i64::try_from(permits.available_permits()).unwrap_or(i64::MAX);
+    let now = app.clock.now();
+    let lease = now.plus(LEASE);
+    let due = if room == 0 {
+        Vec::new()
+    } else {
+        let mut tx = app.db.write().await?;
+        let due = walks::claim(&mut tx, now, lease, room).await?;
+        tx.commit().await?;
+        due
+    };
+    let count = due.len();
+    for walk in due {
+        let permit = Arc::clone(permits).try_acquire_owned();
+        let (app, busy) = (app.clone(), busy.clone());
+        app.tasks.clone().spawn(async move {
+            if let Err(error) = walk::step(&app, walk, lease).await {
+                tracing::error!(%error, "a step through conversations was not noted");
+            }
+            drop((permit, busy));
+            app.wake.walk.notify_one();
+        });
+    }
+    Ok(count)
+}
