@@ -166,6 +166,7 @@ async fn read(
     walks::update(&mut tx, &walk, lease).await?;
     tx.commit().await?;
     app.wake.deliver.notify_one();
+    app.wake.people.notify_one();
     Ok(())
 }
 
