@@ -1,7 +1,7 @@
 ALTER TABLE messages ADD COLUMN content JSONB;
 ALTER TABLE messages ADD COLUMN origin TEXT NOT NULL DEFAULT 'webhook';
-ALTER TABLE messages ADD COLUMN part_of TEXT;
-ALTER TABLE messages ADD COLUMN comment_id TEXT;
+ALTER TABLE messages ADD COLUMN part_of TEXT COLLATE "C";
+ALTER TABLE messages ADD COLUMN comment_id TEXT COLLATE "C";
 ALTER TABLE messages ADD COLUMN deleted_at BIGINT;
 ALTER TABLE messages ADD COLUMN edited_at BIGINT;
 ALTER TABLE messages ADD COLUMN edit_count BIGINT NOT NULL DEFAULT 0;
