@@ -139,7 +139,7 @@ pub async fn insert_or_get(tx: &mut Tx, new: &Conversation) -> Result<Conversati
     .await)
 }
 
-/// Writes what activity changes: status, newest message, window, unread count, who holds it, time.
+/// Writes what activity changes, for whoever read the row under its lock: status, newest message, window, unread count, who holds it, time.
 pub async fn update_activity(tx: &mut Tx, conversation: &Conversation) -> Result<()> {
     sql!(tx, |c| sqlx::query(
         "UPDATE conversations SET status = $3, last_message = $4, last_message_at = $5,
@@ -163,6 +163,37 @@ pub async fn update_activity(tx: &mut Tx, conversation: &Conversation) -> Result
     .execute(c)
     .await?
     .rows_affected());
+    Ok(())
+}
+
+/// Puts a conversation away or back, and nothing else: what a webhook changes meanwhile stays.
+/// Returns when it was last changed.
+pub async fn update_status(
+    tx: &mut Tx,
+    id: &ConversationId,
+    status: Status,
+    now: Timestamp,
+) -> Result<Timestamp> {
+    sql!(tx, |c| sqlx::query_scalar(
+        "UPDATE conversations SET status = $2,
+             updated_at = CASE WHEN updated_at < $3 THEN $3 ELSE updated_at END
+         WHERE id = $1 RETURNING updated_at"
+    )
+    .bind(id)
+    .bind(status)
+    .bind(now)
+    .fetch_one(c)
+    .await)
+}
+
+/// Notes that everything was read, and nothing else. It locks the conversation, so that a message
+/// which comes meanwhile is either counted before or stays unread.
+pub async fn update_all_read(tx: &mut Tx, id: &ConversationId) -> Result<()> {
+    sql!(tx, |c| sqlx::query("UPDATE conversations SET unread_count = 0 WHERE id = $1")
+        .bind(id)
+        .execute(c)
+        .await?
+        .rows_affected());
     Ok(())
 }
 
@@ -225,6 +256,27 @@ pub async fn update_username(
     Ok(())
 }
 
+/// Gets a conversation and locks it, for whoever is going to write the whole row.
+pub async fn get_locked(
+    tx: &mut Tx,
+    owner: &WorkspaceId,
+    id: &ConversationId,
+) -> Result<Conversation> {
+    lock(tx, id).await?;
+    get(tx, owner, id).await
+}
+
+/// Locks a conversation. Whoever changes it and its messages locks it first, so that nobody waits in
+/// a circle.
+pub async fn lock(tx: &mut Tx, id: &ConversationId) -> Result<()> {
+    sql!(tx, |c| sqlx::query("UPDATE conversations SET unread_count = unread_count WHERE id = $1")
+        .bind(id)
+        .execute(c)
+        .await?
+        .rows_affected());
+    Ok(())
+}
+
 /// Lists the conversations that match, by the time of the last change.
 pub async fn list(
     tx: &mut Tx,
@@ -264,6 +316,8 @@ pub async fn list(
 
 /// Deletes a conversation and everything in it. Returns the number of messages deleted.
 pub async fn delete(tx: &mut Tx, owner: &WorkspaceId, id: &ConversationId) -> Result<u64> {
+    // Locked before its messages, as everywhere.
+    lock(tx, id).await?;
     let messages = sql!(tx, |c| sqlx::query(
         "DELETE FROM messages WHERE workspace_id = $1 AND conversation_id = $2"
     )

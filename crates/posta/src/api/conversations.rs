@@ -324,18 +324,16 @@ pub(crate) async fn update(
     body: Body<Change>,
 ) -> Result<Json<ChangeAnswer>> {
     let mut tx = app.db.write().await?;
-    let (account, mut conversation) =
-        caller.conversation(&mut tx, &body.value.account_id, &id).await?;
-    conversation.status = body.value.status;
-    conversation.updated_at = app.clock.now();
-    conversations::update_activity(&mut tx, &conversation).await?;
+    let (account, conversation) = caller.conversation(&mut tx, &body.value.account_id, &id).await?;
+    let (status, now) = (body.value.status, app.clock.now());
+    let updated_at = conversations::update_status(&mut tx, &conversation.id, status, now).await?;
     tx.commit().await?;
     let data = Changed {
         id: conversation.remote_id,
         account_id: account.id,
-        status: conversation.status,
+        status,
         platform: account.platform,
-        updated_at: conversation.updated_at,
+        updated_at,
     };
     Ok(Json(ChangeAnswer { success: true, data }))
 }

@@ -353,11 +353,9 @@ pub(crate) async fn mark_read(
     body: Body<ReadRequest>,
 ) -> Result<Json<ReadAnswer>> {
     let mut tx = app.db.write().await?;
-    let (account, mut conversation) =
-        caller.conversation(&mut tx, &body.value.account_id, &id).await?;
+    let (account, conversation) = caller.conversation(&mut tx, &body.value.account_id, &id).await?;
+    conversations::update_all_read(&mut tx, &conversation.id).await?;
     let marked_count = messages::update_read_by_us(&mut tx, &conversation.id).await?;
-    conversation.unread_count = 0;
-    conversations::update_activity(&mut tx, &conversation).await?;
     tx.commit().await?;
     if marked_count > 0 && account.state == AccountState::Connected {
         line::show_seen(&app, &account, &conversation.participant_id).await;

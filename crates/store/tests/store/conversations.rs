@@ -19,6 +19,8 @@ both! {
     conversations_of_removed_accounts_are_hidden,
     deleting_takes_the_messages_along,
     a_message_that_arrives_while_its_conversation_is_deleted_goes_with_it,
+    what_an_owner_changes_undoes_nothing_that_arrives_meanwhile,
+    what_arrives_undoes_nothing_that_an_owner_changed_meanwhile,
 }
 
 async fn a_handle_is_noted_once(store: &Store) {
@@ -242,4 +244,60 @@ async fn a_message_that_arrives_while_its_conversation_is_deleted_goes_with_it(s
         arriving.commit().await.unwrap();
     });
     assert_eq!(store.number("SELECT COUNT(*) FROM messages").await, 0);
+}
+
+async fn what_an_owner_changes_undoes_nothing_that_arrives_meanwhile(store: &Store) {
+    let account = store.account().await;
+    let conversation = store.conversation(&account, "t1").await;
+    let owner = &account.workspace_id;
+    let mut arriving = store.write().await;
+    let mut seen = conversations::get_locked(&mut arriving, owner, &conversation.id).await.unwrap();
+    seen.unread_count += 1;
+    seen.last_message = Some("Are you open?".into());
+    seen.window_opened_at = Some(at(7));
+    seen.updated_at = at(9);
+    conversations::update_activity(&mut arriving, &seen).await.unwrap();
+    let changing = async {
+        let mut tx = store.write().await;
+        // What the owner saw before it changed anything is old by then.
+        let id = &conversation.id;
+        conversations::update_all_read(&mut tx, id).await.unwrap();
+        let status = Status::Archived;
+        let time = conversations::update_status(&mut tx, id, status, at(8)).await.unwrap();
+        tx.commit().await.unwrap();
+        time
+    };
+    let (time, ()) = tokio::join!(changing, async {
+        store.until_somebody_waits().await;
+        arriving.commit().await.unwrap();
+    });
+    assert_eq!(time, at(9), "time does not go back");
+    let mut tx = store.read().await;
+    let kept = conversations::get(&mut tx, owner, &conversation.id).await.unwrap();
+    let expected = Conversation { unread_count: 0, status: Status::Archived, ..seen };
+    assert_eq!(format!("{kept:?}"), format!("{expected:?}"));
+}
+
+async fn what_arrives_undoes_nothing_that_an_owner_changed_meanwhile(store: &Store) {
+    let account = store.account().await;
+    let conversation = store.conversation(&account, "t1").await;
+    let owner = &account.workspace_id;
+    let mut changing = store.write().await;
+    let (id, status) = (&conversation.id, Status::Archived);
+    conversations::update_status(&mut changing, id, status, at(8)).await.unwrap();
+    let arriving = async {
+        let mut tx = store.write().await;
+        let mut seen = conversations::get_locked(&mut tx, owner, id).await.unwrap();
+        seen.last_message = Some("Four cakes".into());
+        conversations::update_activity(&mut tx, &seen).await.unwrap();
+        tx.commit().await.unwrap();
+    };
+    tokio::join!(arriving, async {
+        store.until_somebody_waits().await;
+        changing.commit().await.unwrap();
+    });
+    let mut tx = store.read().await;
+    let kept = conversations::get(&mut tx, owner, id).await.unwrap();
+    assert_eq!((kept.status, kept.updated_at), (Status::Archived, at(8)));
+    assert_eq!(kept.last_message.as_deref(), Some("Four cakes"));
 }

@@ -29,7 +29,7 @@ pub(super) async fn deleted(
     }
     message.deleted_at = Some(told.at);
     let mut conversation =
-        conversations::get(tx, &account.workspace_id, &message.conversation_id).await?;
+        conversations::get_locked(tx, &account.workspace_id, &message.conversation_id).await?;
     if is_purged(app) {
         purge(&mut message);
         if conversation.last_message_at == Some(message.sent_at) {

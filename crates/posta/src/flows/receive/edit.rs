@@ -2,8 +2,9 @@
 
 use posta_core::event::Edit;
 use posta_core::time::Timestamp;
+use posta_store::conversations::{self, Conversation};
 use posta_store::messages::{self, Edition, Message};
-use posta_store::{Tx, conversations, message_changes};
+use posta_store::{Tx, message_changes};
 
 use super::early::{self, Happened};
 use super::{Taken, Told, fetch};
@@ -59,8 +60,11 @@ pub(super) async fn apply(
     }
     message.edit_count = edit.count;
     message.edited_at = Some(told.at);
+    // The conversation is locked before its messages, here and everywhere.
+    let (owner, id) = (&told.account.workspace_id, &message.conversation_id);
+    let conversation = conversations::get_locked(tx, owner, id).await?;
     message_changes::update_edited(tx, message).await?;
-    tell(app, tx, told, message).await?;
+    tell(app, tx, told, conversation, message).await?;
     Ok(Taken::New)
 }
 
@@ -68,11 +72,10 @@ async fn tell(
     app: &App,
     tx: &mut Tx,
     told: &Told<'_>,
+    mut conversation: Conversation,
     message: &Message,
 ) -> posta_store::Result<()> {
     let account = told.account;
-    let mut conversation =
-        conversations::get(tx, &account.workspace_id, &message.conversation_id).await?;
     if conversation.last_message_at == Some(message.sent_at) {
         conversation.last_message.clone_from(&message.text);
         conversations::update_activity(tx, &conversation).await?;

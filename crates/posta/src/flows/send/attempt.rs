@@ -184,6 +184,8 @@ async fn sent_out(
     mut message: Message,
     sent: &Sent,
 ) -> posta_store::Result<()> {
+    // The conversation is locked before its messages, here and everywhere. It may be gone.
+    conversations::lock(tx, &message.conversation_id).await?;
     jobs::delete(tx, &job.id).await?;
     super::super::restriction::note(app, tx, account, None).await?;
     // Only if this attempt was given up for dead meanwhile, its echo has a row of its own.
