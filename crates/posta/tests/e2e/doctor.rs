@@ -133,13 +133,21 @@ story! {
     async fn a_wrong_stored_id_is_named(stage: Stage) {
         stage.connect().await;
         let app = stage.app.clone();
-        let token = app.token(&stage.meddle(|_| {}).await).unwrap();
+        let right = stage.meddle(|_| {}).await;
+        let token = app.token(&right).unwrap();
         let wrong = stage.meddle(|account| {
             account.id = app.ids.next();
             account.remote_id = RemoteAccount::new(account.app_scoped_id.clone().unwrap());
             account.token = Some(app.ring.seal(&token_owner(account), &token));
         }).await;
-        stage.call(reqwest::Method::DELETE, &format!("accounts/{}", stage.account), None, &[]).await.expect(200);
+        // Not through the API, which would end the subscription as well.
+        let mut tx = stage.db().write().await.unwrap();
+        let gone = accounts::Reason { text: "gone", code: "gone" };
+        let (owner, id, now) = (&right.workspace_id, &right.id, stage.clock.now());
+        accounts::update_unusable(&mut tx, owner, id, accounts::State::Removed, gone, now)
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
         stage.account = wrong.id.to_string();
         stage.writes("mira.demo", "Is anybody there?").await;
         stage.settle().await;

@@ -503,6 +503,27 @@ story! {
 }
 
 story! {
+    /// A private reply opens no window: the second message is refused until the person answers.
+    async fn pitfall_23_private_reply_counted_as_opening(stage: Stage) {
+        stage.connect().await;
+        let asked = json!({"text": "Price?"});
+        let made = stage.control("instagram/people/mira.demo/comment", &asked).await;
+        stage.settle().await;
+        let id = |name: &str| made[name].as_str().unwrap().to_owned();
+        let path = format!("inbox/comments/{}/{}/private-reply", id("media_id"), id("comment_id"));
+        let body = json!({"accountId": stage.account, "message": "40 €"});
+        stage.post(&path, &body).await.expect(200);
+        stage.settle().await;
+        let refused = stage.send(MIRA, "Anything else?", &[]).await;
+        assert!((400..500).contains(&refused.status), "{}", refused.text);
+        assert_eq!(stage.thread("mira.demo").await.len(), 1);
+        stage.writes("mira.demo", "Yes, please").await;
+        stage.settle().await;
+        stage.send(MIRA, "Here you are", &[]).await.expect(200);
+    }
+}
+
+story! {
     /// The account's own comments are notified, too: they are nobody's question.
     async fn pitfall_24_comment_replies_triggering_themselves(stage: Stage) {
         stage.connect().await;
