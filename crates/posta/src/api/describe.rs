@@ -23,8 +23,9 @@ carry `Retry-After`. Times are UTC with three decimals.";
 )]
 struct Base;
 
-const TAGS: [(&str, &str); 8] = [
+const TAGS: [(&str, &str); 9] = [
     ("Inbox", "Conversations and their messages."),
+    ("Comments", "Comments on posts, replies to them, and mentions."),
     ("Accounts", "Connected accounts and how they are."),
     ("Connect", "Connecting accounts, and your own apps at the platforms."),
     ("Profiles", "The brands or customers that group accounts."),
