@@ -344,6 +344,33 @@ story! {
 }
 
 story! {
+    /// Links to media end; what lasts is Posta's own link, which leads to one that works.
+    async fn pitfall_14_keeping_media_urls(stage: Stage) {
+        stage.connect().await;
+        let picture = json!({"attachments": [{"type": "image"}]});
+        stage.control("instagram/people/mira.demo/write", &picture).await;
+        stage.settle().await;
+        let told = stage.hook.events("message.received").remove(0);
+        let kept = told["message"]["attachments"][0]["url"].as_str().unwrap().to_owned();
+        let message = stage.messages(MIRA).await.remove(0);
+        let (id, account) = (message["id"].as_str().unwrap(), &stage.account);
+        let path = format!(
+            "inbox/conversations/{MIRA}/messages/{id}/attachments/0?accountId={account}&format=json"
+        );
+        let fetched = async |url: &str| stage.plain(|http, _| http.get(url), "").await.status;
+        assert_eq!(fetched(&kept).await, 200);
+
+        stage.pass(8 * DAY).await;
+        assert_eq!(fetched(&kept).await, 403, "whoever kept the link has nothing");
+        let minted = stage.get(&path).await.expect(200);
+        assert_eq!(minted["refreshed"], true, "{minted}");
+        let minted = minted["url"].as_str().unwrap();
+        assert_ne!(minted, kept);
+        assert_eq!(fetched(minted).await, 200);
+    }
+}
+
+story! {
     /// Not in the token's first day, when it is refused, and before its last, when it is too late.
     async fn pitfall_15_refreshing_too_early_or_too_late(stage: Stage) {
         stage.connect().await;
@@ -455,6 +482,30 @@ story! {
         stage.proxy.will(&[Fault::Answer(400, dead)]);
         stage.send(MIRA, "Not any more", &[]).await.expect_error(401, "reconnect_required");
         assert_eq!(stage.account_row().await.state, accounts::State::Dead);
+    }
+}
+
+story! {
+    /// No consent, no access, nobody: a profile that is refused costs no message.
+    async fn pitfall_20_profile_read_taken_as_essential(stage: Stage) {
+        stage.connect().await;
+        let mut texts = Vec::new();
+        for code in [9010, 230, 100] {
+            let error = json!({"kind": "error", "code": code});
+            let rule = stage.make_wrong(&json!({"route": "profile", "count": 1, "fault": error})).await;
+            texts.push(format!("Despite {code}"));
+            stage.writes("mira.demo", texts.last().unwrap()).await;
+            stage.settle().await;
+            assert_eq!(stage.times_struck(rule).await, 1, "{code}");
+            assert_eq!(stage.texts_told("message.received"), texts, "{code}");
+            let kept = stage.messages(MIRA).await;
+            let kept: Vec<_> = kept.iter().map(|one| one["message"].as_str().unwrap()).collect();
+            assert_eq!(kept, texts, "{code}");
+            let path = format!("inbox/conversations/{MIRA}?accountId={}", stage.account);
+            let conversation = stage.get(&path).await.expect(200);
+            assert_eq!(conversation["data"]["participantName"], MIRA, "{code}");
+            stage.pass(DAY).await;
+        }
     }
 }
 
