@@ -19,6 +19,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use posta_core::time::Timestamp;
 use posta_store::Tx;
 use tokio::sync::Notify;
@@ -35,31 +36,36 @@ const LOOK: Duration = Duration::from_secs(2);
 /// How long a worker waits after the database failed it.
 const RECOVER: Duration = Duration::from_secs(1);
 
+/// A worker: what it is called in logs, and what it does until the server stops.
+type Worker = (&'static str, fn(App) -> BoxFuture<'static, ()>);
+
+const WORKERS: &[Worker] = &[
+    ("ingest", |app| ingest::run(app).boxed()),
+    ("receive", |app| receive::run(app).boxed()),
+    ("fetch", |app| fetch::run(app).boxed()),
+    ("send", |app| send::run(app).boxed()),
+    ("deliver", |app| deliver::run(app).boxed()),
+    ("renew", |app| renew::run(app).boxed()),
+    ("subscriptions", |app| subscriptions::run(app).boxed()),
+    ("erase", |app| erase::run(app).boxed()),
+    ("people", |app| people::run(app).boxed()),
+    ("windows", |app| windows::run(app).boxed()),
+    ("walk", |app| walk::run(app).boxed()),
+    ("clean", |app| clean::run(app).boxed()),
+];
+
 /// How many workers there are.
-pub const COUNT: usize = 11;
+pub const COUNT: usize = WORKERS.len();
 
 /// Starts all workers.
 pub fn start(app: &App) {
-    keep(app, "ingest", ingest::run);
-    keep(app, "receive", receive::run);
-    keep(app, "fetch", fetch::run);
-    keep(app, "send", send::run);
-    keep(app, "deliver", deliver::run);
-    keep(app, "renew", renew::run);
-    keep(app, "subscriptions", subscriptions::run);
-    keep(app, "erase", erase::run);
-    keep(app, "people", people::run);
-    keep(app, "windows", windows::run);
-    keep(app, "walk", walk::run);
-    keep(app, "clean", clean::run);
+    for worker in WORKERS {
+        keep(app, *worker);
+    }
 }
 
 /// Runs a worker until the server stops; one that panics is started again.
-fn keep<F: Future<Output = ()> + Send + 'static>(
-    app: &App,
-    name: &'static str,
-    worker: impl Fn(App) -> F + Send + 'static,
-) {
+fn keep(app: &App, (name, worker): Worker) {
     let app = app.clone();
     app.tasks.clone().spawn(async move {
         while AssertUnwindSafe(worker(app.clone())).catch_unwind().await.is_err() {
