@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use posta_store::erasures;
 
-use super::{ask, recover, rest};
+use super::tend;
 use crate::app::App;
 use crate::flows::callbacks;
 
@@ -12,23 +12,10 @@ use crate::flows::callbacks;
 const LEASE: Duration = Duration::from_mins(1);
 
 pub(super) async fn run(app: App) {
-    loop {
-        let go_on = match work(&app).await {
-            Ok(false) => match ask(&app, erasures::find_next_due).await {
-                Ok(next) => rest(&app, &app.wake.erase, next).await,
-                Err(error) => recover(&app, "erase", &error).await,
-            },
-            Ok(true) => !app.stop.is_cancelled(),
-            Err(error) => recover(&app, "erase", &error).await,
-        };
-        if !go_on {
-            return;
-        }
-    }
+    tend(&app, "erase", &app.wake.erase, erasures::find_next_due, || work(&app)).await;
 }
 
 async fn work(app: &App) -> posta_store::Result<bool> {
-    let busy = app.under_way.enter();
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
     let due = erasures::claim(&mut tx, now, now.plus(LEASE)).await?;
@@ -36,6 +23,5 @@ async fn work(app: &App) -> posta_store::Result<bool> {
     if let Some(erasure) = &due {
         callbacks::erase_some(app, erasure).await?;
     }
-    drop(busy);
     Ok(due.is_some())
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use posta_platforms::http::PLATFORM_TIMEOUT;
 use posta_store::fetches;
 
-use super::{ask, recover, rest};
+use super::tend;
 use crate::app::App;
 use crate::flows::receive::fetch;
 
@@ -14,22 +14,7 @@ use crate::flows::receive::fetch;
 const LEASE: Duration = Duration::from_secs(PLATFORM_TIMEOUT.as_secs() * 2 + 10);
 
 pub(super) async fn run(app: App) {
-    loop {
-        let busy = app.under_way.enter();
-        let result = work(&app).await;
-        drop(busy);
-        let go_on = match result {
-            Ok(true) => !app.stop.is_cancelled(),
-            Ok(false) => match ask(&app, fetches::find_next_due).await {
-                Ok(next) => rest(&app, &app.wake.fetch, next).await,
-                Err(error) => recover(&app, "fetch", &error).await,
-            },
-            Err(error) => recover(&app, "fetch", &error).await,
-        };
-        if !go_on {
-            return;
-        }
-    }
+    tend(&app, "fetch", &app.wake.fetch, fetches::find_next_due, || work(&app)).await;
 }
 
 /// Fetches the next message that is due; `false` when there is none.

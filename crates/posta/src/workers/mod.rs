@@ -22,7 +22,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use posta_core::time::Timestamp;
 use posta_store::Tx;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::app::App;
 use crate::flows::ingest;
@@ -95,6 +95,40 @@ pub async fn is_idle(app: &App) -> posta_store::Result<bool> {
         posta_store::walks::find_next_due(&mut tx).await?,
     ];
     Ok(app.under_way.is_zero() && due.into_iter().flatten().all(|due| due > now))
+}
+
+/// Works for as long as there is something to do, then rests; until the server stops.
+///
+/// `work` claims what is due and does it, and says whether there was anything.
+async fn tend<W: Future<Output = posta_store::Result<bool>>>(
+    app: &App,
+    worker: &str,
+    bell: &Notify,
+    next_due: impl AsyncFn(&mut Tx) -> posta_store::Result<Option<Timestamp>>,
+    work: impl Fn() -> W,
+) {
+    loop {
+        let busy = app.under_way.enter();
+        let found = work().await;
+        drop(busy);
+        let go_on = match found {
+            Ok(true) => !app.stop.is_cancelled(),
+            Ok(false) => match ask(app, &next_due).await {
+                Ok(next) => rest(app, bell, next).await,
+                Err(error) => recover(app, worker, &error).await,
+            },
+            Err(error) => recover(app, worker, &error).await,
+        };
+        if !go_on {
+            return;
+        }
+    }
+}
+
+/// Waits until another piece of work may be under way, and returns how many may.
+async fn room(permits: &Semaphore) -> i64 {
+    drop(permits.acquire().await);
+    i64::try_from(permits.available_permits()).unwrap_or(i64::MAX)
 }
 
 /// Waits for the bell, the time the next work is due, or the stop; `false` on the stop.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use posta_platforms::http::PLATFORM_TIMEOUT;
 use posta_store::people;
 
-use super::{ask, recover, rest};
+use super::tend;
 use crate::app::App;
 use crate::flows::people::read;
 
@@ -16,23 +16,10 @@ const BATCH: i64 = 8;
 const LEASE: Duration = Duration::from_secs(PLATFORM_TIMEOUT.as_secs() * 10);
 
 pub(super) async fn run(app: App) {
-    loop {
-        let go_on = match work(&app).await {
-            Ok(0) => match ask(&app, people::find_next_due).await {
-                Ok(next) => rest(&app, &app.wake.people, next).await,
-                Err(error) => recover(&app, "people", &error).await,
-            },
-            Ok(_) => !app.stop.is_cancelled(),
-            Err(error) => recover(&app, "people", &error).await,
-        };
-        if !go_on {
-            return;
-        }
-    }
+    tend(&app, "people", &app.wake.people, people::find_next_due, || work(&app)).await;
 }
 
-async fn work(app: &App) -> posta_store::Result<usize> {
-    let busy = app.under_way.enter();
+async fn work(app: &App) -> posta_store::Result<bool> {
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
     let due = people::claim(&mut tx, now, now.plus(LEASE), BATCH).await?;
@@ -43,6 +30,5 @@ async fn work(app: &App) -> posta_store::Result<usize> {
         }
         read(app, owner, conversation).await?;
     }
-    drop(busy);
-    Ok(due.len())
+    Ok(!due.is_empty())
 }

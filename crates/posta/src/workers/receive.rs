@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use posta_store::inbound::{self, Inbound};
 
-use super::{ask, recover, rest};
+use super::tend;
 use crate::app::App;
 use crate::flows::receive::{receive, receive_apart};
 
@@ -21,30 +21,19 @@ const EVENTS: usize = 500;
 const SET_ASIDE: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(app: App) {
-    loop {
-        let busy = app.under_way.enter();
-        let result = match AssertUnwindSafe(work(&app)).catch_unwind().await {
-            Ok(Ok(count)) => Ok(count),
-            // One bad webhook must not hold up the batch it is in.
-            Ok(Err(_)) | Err(_) => work_apart(&app).await,
-        };
-        drop(busy);
-        let go_on = match result {
-            Ok(0) => match ask(&app, inbound::find_next_due).await {
-                Ok(next) => rest(&app, &app.wake.receive, next).await,
-                Err(error) => recover(&app, "receive", &error).await,
-            },
-            Ok(_) => !app.stop.is_cancelled(),
-            Err(error) => recover(&app, "receive", &error).await,
-        };
-        if !go_on {
-            return;
-        }
+    tend(&app, "receive", &app.wake.receive, inbound::find_next_due, || work(&app)).await;
+}
+
+async fn work(app: &App) -> posta_store::Result<bool> {
+    match AssertUnwindSafe(work_together(app)).catch_unwind().await {
+        Ok(Ok(count)) => Ok(count > 0),
+        // One bad webhook must not hold up the batch it is in.
+        Ok(Err(_)) | Err(_) => Ok(work_apart(app).await? > 0),
     }
 }
 
 /// Works off a batch in one transaction. Returns how many webhooks.
-async fn work(app: &App) -> posta_store::Result<usize> {
+async fn work_together(app: &App) -> posta_store::Result<usize> {
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
     let rows = inbound::claim(&mut tx, now, now, BATCH).await?;

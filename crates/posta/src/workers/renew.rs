@@ -6,7 +6,7 @@ use posta_platforms::http::PLATFORM_TIMEOUT;
 use posta_store::renewals;
 use tokio::sync::Notify;
 
-use super::{ask, recover, rest};
+use super::tend;
 use crate::app::App;
 use crate::flows::renew;
 
@@ -19,23 +19,10 @@ const LEASE: Duration = Duration::from_secs(PLATFORM_TIMEOUT.as_secs() * 10);
 pub(super) async fn run(app: App) {
     // Nobody rings: renewals fall due days after they were noted.
     let bell = Notify::new();
-    loop {
-        let go_on = match work(&app).await {
-            Ok(0) => match ask(&app, renewals::find_next_due).await {
-                Ok(next) => rest(&app, &bell, next).await,
-                Err(error) => recover(&app, "renew", &error).await,
-            },
-            Ok(_) => !app.stop.is_cancelled(),
-            Err(error) => recover(&app, "renew", &error).await,
-        };
-        if !go_on {
-            return;
-        }
-    }
+    tend(&app, "renew", &bell, renewals::find_next_due, || work(&app)).await;
 }
 
-async fn work(app: &App) -> posta_store::Result<usize> {
-    let busy = app.under_way.enter();
+async fn work(app: &App) -> posta_store::Result<bool> {
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
     let due = renewals::claim(&mut tx, now, now.plus(LEASE), BATCH).await?;
@@ -43,6 +30,5 @@ async fn work(app: &App) -> posta_store::Result<usize> {
     for account in &due {
         renew::renew(app, account).await?;
     }
-    drop(busy);
-    Ok(due.len())
+    Ok(!due.is_empty())
 }

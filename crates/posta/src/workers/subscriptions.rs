@@ -6,7 +6,7 @@ use posta_platforms::http::PLATFORM_TIMEOUT;
 use posta_store::subscriptions;
 use tokio::sync::Notify;
 
-use super::{ask, recover, rest};
+use super::tend;
 use crate::app::App;
 use crate::flows::subscriptions::watch;
 
@@ -19,23 +19,10 @@ const LEASE: Duration = Duration::from_secs(PLATFORM_TIMEOUT.as_secs() * 20);
 pub(super) async fn run(app: App) {
     // Nobody rings: subscriptions fall due an hour after they were looked at.
     let bell = Notify::new();
-    loop {
-        let go_on = match work(&app).await {
-            Ok(0) => match ask(&app, subscriptions::find_next_due).await {
-                Ok(next) => rest(&app, &bell, next).await,
-                Err(error) => recover(&app, "subscriptions", &error).await,
-            },
-            Ok(_) => !app.stop.is_cancelled(),
-            Err(error) => recover(&app, "subscriptions", &error).await,
-        };
-        if !go_on {
-            return;
-        }
-    }
+    tend(&app, "subscriptions", &bell, subscriptions::find_next_due, || work(&app)).await;
 }
 
-async fn work(app: &App) -> posta_store::Result<usize> {
-    let busy = app.under_way.enter();
+async fn work(app: &App) -> posta_store::Result<bool> {
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
     let due = subscriptions::claim(&mut tx, now, now.plus(LEASE), BATCH).await?;
@@ -43,6 +30,5 @@ async fn work(app: &App) -> posta_store::Result<usize> {
     for account in &due {
         watch(app, account).await?;
     }
-    drop(busy);
-    Ok(due.len())
+    Ok(!due.is_empty())
 }

@@ -7,7 +7,7 @@ use posta_platforms::http::PLATFORM_TIMEOUT;
 use posta_store::walks;
 use tokio::sync::Semaphore;
 
-use super::{ask, recover, rest};
+use super::{room, tend};
 use crate::app::App;
 use crate::flows::walk;
 
@@ -19,38 +19,20 @@ const LEASE: Duration = Duration::from_secs(PLATFORM_TIMEOUT.as_secs() * 2 + 10)
 
 pub(super) async fn run(app: App) {
     let permits = Arc::new(Semaphore::new(CONCURRENCY));
-    loop {
-        let go_on = match work(&app, &permits).await {
-            Ok(0) => match ask(&app, walks::find_next_due).await {
-                Ok(next) => rest(&app, &app.wake.walk, next).await,
-                Err(error) => recover(&app, "walk", &error).await,
-            },
-            Ok(_) => !app.stop.is_cancelled(),
-            Err(error) => recover(&app, "walk", &error).await,
-        };
-        if !go_on {
-            return;
-        }
-    }
+    tend(&app, "walk", &app.wake.walk, walks::find_next_due, || work(&app, &permits)).await;
 }
 
-async fn work(app: &App, permits: &Arc<Semaphore>) -> posta_store::Result<usize> {
-    let busy = app.under_way.enter();
-    let room = i64::try_from(permits.available_permits()).unwrap_or(i64::MAX);
+async fn work(app: &App, permits: &Arc<Semaphore>) -> posta_store::Result<bool> {
+    let room = room(permits).await;
     let now = app.clock.now();
     let lease = now.plus(LEASE);
-    let due = if room == 0 {
-        Vec::new()
-    } else {
-        let mut tx = app.db.write().await?;
-        let due = walks::claim(&mut tx, now, lease, room).await?;
-        tx.commit().await?;
-        due
-    };
-    let count = due.len();
+    let mut tx = app.db.write().await?;
+    let due = walks::claim(&mut tx, now, lease, room).await?;
+    tx.commit().await?;
+    let found = !due.is_empty();
     for walk in due {
         let permit = Arc::clone(permits).try_acquire_owned();
-        let (app, busy) = (app.clone(), busy.clone());
+        let (app, busy) = (app.clone(), app.under_way.enter());
         app.tasks.clone().spawn(async move {
             if let Err(error) = walk::step(&app, walk, lease).await {
                 tracing::error!(%error, "a step through conversations was not noted");
@@ -59,5 +41,5 @@ async fn work(app: &App, permits: &Arc<Semaphore>) -> posta_store::Result<usize>
             app.wake.walk.notify_one();
         });
     }
-    Ok(count)
+    Ok(found)
 }
