@@ -13,8 +13,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::{
-    account_health, account_list, accounts, attachments, auth, callbacks, comments, connect,
-    conversation_acts, conversation_search, conversations, describe, docs, doctor, events,
+    accept, account_health, account_list, accounts, attachments, auth, callbacks, comments,
+    connect, conversation_acts, conversation_search, conversations, describe, docs, doctor, events,
     follow_status, health, history, inbound, keys, labels, media, mentions, menus, messages,
     moderation, oauth_app_list, oauth_app_test, oauth_apps, observe, posts, private_reply,
     profiles, reactions, send, subscription, webhook_logs, webhook_test, webhooks,
@@ -55,6 +55,7 @@ fn with_key() -> OpenApiRouter<App> {
         .routes(routes!(conversation_search::search))
         .routes(routes!(conversations::get, conversations::update, conversations::delete))
         .routes(routes!(messages::mark_read))
+        .routes(routes!(accept::accept))
         .routes(routes!(conversation_acts::typing))
         .routes(routes!(conversation_acts::thread_control))
         .routes(routes!(labels::list, labels::create))

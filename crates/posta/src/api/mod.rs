@@ -1,5 +1,6 @@
 //! The unified API: one file per resource, each with its shapes, its handlers and their OpenAPI.
 
+pub(crate) mod accept;
 pub(crate) mod account_health;
 pub(crate) mod account_list;
 pub(crate) mod accounts;

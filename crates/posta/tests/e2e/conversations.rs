@@ -113,6 +113,38 @@ story! {
 }
 
 story! {
+    /// A request is accepted by a reply, which is sent once, however often it is asked for.
+    async fn a_request_is_accepted_by_replying_once(stage: Stage) {
+        stage.connect().await;
+        stage.writes("mira.demo", "Are you open?").await;
+        stage.settle().await;
+        let path = format!("inbox/conversations/{MIRA}/accept");
+        let missing = stage.post(&path, &json!({"accountId": stage.account})).await;
+        assert_eq!(missing.expect_error(400, "missing_required_field")["param"], "message");
+        let empty = stage.post(&path, &json!({"accountId": stage.account, "message": ""})).await;
+        assert_eq!(empty.expect_error(400, "missing_required_field")["param"], "message");
+        assert_eq!(stage.proxy.sends(), 0);
+        let body = json!({"accountId": stage.account, "message": "Until six", "split": true});
+        let key = [("idempotency-key", "accept-1")];
+        let accept = async || stage.call(Method::POST, &path, Some(&body), &key).await;
+        let first = accept().await.expect(200);
+        assert_eq!(first["success"], true);
+        assert_eq!(first["warnings"][0]["param"], "split");
+        let again = accept().await;
+        assert_eq!(again.headers["idempotent-replayed"], "true");
+        assert_eq!(again.expect(200)["data"], first["data"]);
+        stage.settle().await;
+        assert_eq!(stage.proxy.sends(), 1);
+        let kept = stage.messages(MIRA).await;
+        assert_eq!(kept.len(), 2);
+        assert_eq!(kept[1]["id"], first["data"]["messageId"]);
+        assert_eq!(kept[1]["message"], "Until six");
+        let unknown = stage.post("inbox/conversations/4711/accept", &body).await;
+        unknown.expect_error(404, "conversation_not_found");
+    }
+}
+
+story! {
     /// What no platform of this version has is refused as the unified API does.
     async fn what_the_platform_lacks_is_refused_in_the_unified_words(stage: Stage) {
         stage.connect().await;

@@ -9,8 +9,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use posta_core::event::AttachmentKind;
 use posta_core::failure::Code;
-use posta_core::id::{ConversationId, MessageId};
-use posta_core::message::Content;
+use posta_core::id::{AccountId, ConversationId, MessageId};
+use posta_core::message::{Content, Tag};
 use posta_core::time::Timestamp;
 use posta_store::Tx;
 use posta_store::accounts::Account;
@@ -23,14 +23,14 @@ use utoipa::openapi::schema::Object;
 use utoipa::{IntoParams, ToSchema};
 
 pub(crate) use self::parts::{ButtonRequest, QuickReplyRequest, buttons, list, quick_reply};
-pub(crate) use self::request::{SendForm, SendRequest};
+pub(crate) use self::request::{SendForm, SendRequest, SentVia};
 use super::auth::Caller;
 use super::describe::one_of;
 use super::error::{ApiError, Result};
 use super::extract::{Body, Query, Segment};
 use super::idempotency::{self, IdempotencyKey};
 use crate::app::App;
-use crate::flows::send::{self as flow, Request};
+use crate::flows::send::{self as flow, Draft, Request};
 use crate::flows::window::{self, Window};
 use crate::flows::{FlowError, outcome};
 
@@ -167,39 +167,71 @@ pub(crate) async fn send(
     request: HttpRequest,
 ) -> Result<Response> {
     let Body { value: request, hash } = request::read(&app, &caller, request).await?;
-    let warnings = request.warnings()?;
-    let (draft, tag) = (request.draft()?, request.tag()?);
+    let wish = Wish {
+        warnings: request.warnings()?,
+        draft: request.draft()?,
+        tag: request.tag()?,
+        account_id: request.account_id,
+        sent_via: request.sent_via,
+        may_wait: request.hold,
+        is_dry_run: query.dry_run,
+    };
+    perform(&app, &caller, &key, &id, &hash, wish).await
+}
+
+/// What a request wants sent, whichever endpoint took it.
+pub(super) struct Wish {
+    pub(super) account_id: AccountId,
+    pub(super) draft: Draft,
+    pub(super) tag: Option<Tag>,
+    pub(super) sent_via: SentVia,
+    pub(super) may_wait: bool,
+    pub(super) is_dry_run: bool,
+    pub(super) warnings: Vec<Warning>,
+}
+
+/// Sends what is wanted, once per key, and waits for what becomes of it.
+pub(super) async fn perform(
+    app: &App,
+    caller: &Caller,
+    key: &IdempotencyKey,
+    conversation: &str,
+    hash: &str,
+    wish: Wish,
+) -> Result<Response> {
+    let warnings = wish.warnings;
     let mut tx = app.db.write().await?;
-    let which = key.which(&caller).filter(|_| !query.dry_run);
+    let which = key.which(caller).filter(|_| !wish.is_dry_run);
     if let Some(which) = which
-        && let Some(known) = idempotency::begin(&app, &mut tx, which, &hash).await?
-        && let Some(earlier) = earlier(&app, &mut tx, &caller, which, &hash, &known).await?
+        && let Some(known) = idempotency::begin(app, &mut tx, which, hash).await?
+        && let Some(earlier) = earlier(app, &mut tx, caller, which, hash, &known).await?
     {
         return answer(&earlier, warnings, true);
     }
-    let (account, conversation) = caller.conversation(&mut tx, &request.account_id, &id).await?;
+    let (account, conversation) =
+        caller.conversation(&mut tx, &wish.account_id, conversation).await?;
     let wanted = Request {
         account: &account,
         conversation: &conversation,
-        draft,
-        tag,
-        sent_via: request.sent_via.as_str(),
-        may_wait: request.hold,
+        draft: wish.draft,
+        tag: wish.tag,
+        sent_via: wish.sent_via.as_str(),
+        may_wait: wish.may_wait,
         idempotency: which,
     };
-    if query.dry_run {
-        return dry_run(&app, &mut tx, &wanted, warnings).await;
+    if wish.is_dry_run {
+        return dry_run(app, &mut tx, &wanted, warnings).await;
     }
-    let message = flow::enqueue(&app, &mut tx, &wanted)
+    let message = flow::enqueue(app, &mut tx, &wanted)
         .await
         .map_err(|error| refused(error.into(), &account))?;
     tx.commit().await?;
     app.wake.send.notify_one();
-    let messages = outcome::settled(&app, &account, &message).await?;
+    let messages = outcome::settled(app, &account, &message).await?;
     if messages.first().is_some_and(|first| first.status == Status::Failed)
         && let Some(which) = which
     {
-        release(&app, which, &message).await?;
+        release(app, which, &message).await?;
     }
     answer(&messages, warnings, false).map_err(|error| refused(error, &account))
 }
