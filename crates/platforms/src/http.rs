@@ -1,5 +1,5 @@
 //! The one client for calls to platforms and customers: time-outs, no redirects, nothing logged but
-//! method, host, status and time.
+//! method, host, status and time. For customers' URLs it has a [`Guard`].
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -9,6 +9,8 @@ pub use reqwest::RequestBuilder;
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use url::Url;
+
+use crate::guard::{Guard, Refusal};
 
 /// How long a platform may take to answer a call.
 pub const PLATFORM_TIMEOUT: Duration = Duration::from_secs(25);
@@ -21,6 +23,7 @@ const PLATFORM_BODY: usize = 8 << 20;
 pub struct Http {
     client: reqwest::Client,
     recorder: Option<Recorder>,
+    guard: Option<Guard>,
 }
 
 /// An answer read to its end.
@@ -114,14 +117,35 @@ impl Http {
     /// When the system's TLS roots cannot be read, which is a broken installation.
     #[must_use]
     pub fn new() -> Self {
-        Self { client: build(), recorder: None }
+        Self { client: build(client()), recorder: None, guard: None }
+    }
+
+    /// Makes a client for URLs that customers gave: it goes only where the guard lets it.
+    ///
+    /// # Panics
+    /// When the system's TLS roots cannot be read, which is a broken installation.
+    #[must_use]
+    pub fn guarded(guard: Guard) -> Self {
+        // A proxy would ask for the addresses of names itself, and not look at them.
+        let client = client().no_proxy().dns_resolver(Arc::new(guard.clone()));
+        Self { client: build(client), recorder: None, guard: Some(guard) }
     }
 
     /// Makes a client that also remembers every request, for tests.
     #[must_use]
     pub fn recording() -> (Self, Recorder) {
         let recorder = Recorder::default();
-        (Self { client: build(), recorder: Some(recorder.clone()) }, recorder)
+        (Self { client: build(client()), recorder: Some(recorder.clone()), guard: None }, recorder)
+    }
+
+    /// Looks at a URL before anything is sent to it; the addresses of a name are looked at then.
+    ///
+    /// # Errors
+    /// What is wrong with it, to follow its name.
+    pub fn check(&self, url: &str) -> Result<(), String> {
+        let url: Url = url.parse().map_err(|_| "must be a URL".to_owned())?;
+        let verdict = self.guard.as_ref().map_or(Ok(()), |guard| guard.check(&url));
+        verdict.map_err(|refusal| refusal.to_string())
     }
 
     /// Starts a request of any method.
@@ -163,15 +187,17 @@ impl Http {
     /// # Errors
     /// Why there is no answer, without the URL.
     pub async fn probe(&self, request: RequestBuilder, max_body: usize) -> Result<Reply, String> {
-        self.exchange(request, max_body).await.map_err(|error| words(&error))
+        self.exchange(request, max_body).await.map_err(|error| match error {
+            Failed::Refused(refusal) => format!("the URL {refusal}"),
+            Failed::Exchange(error) => words(&error),
+        })
     }
 
-    async fn exchange(
-        &self,
-        request: RequestBuilder,
-        max_body: usize,
-    ) -> Result<Reply, reqwest::Error> {
+    async fn exchange(&self, request: RequestBuilder, max_body: usize) -> Result<Reply, Failed> {
         let request = request.build()?;
+        if let Some(guard) = &self.guard {
+            guard.check(request.url())?;
+        }
         if let Some(recorder) = &self.recorder {
             recorder.record(&request);
         }
@@ -189,9 +215,23 @@ impl Http {
     }
 }
 
+/// Why an exchange did not end.
+#[derive(Debug, thiserror::Error)]
+enum Failed {
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error(transparent)]
+    Exchange(#[from] reqwest::Error),
+}
+
 /// A request that cannot be built carries a header or URL that cannot exist: it never left.
-fn no_reply(error: &reqwest::Error) -> NoReply {
-    if error.is_connect() || error.is_builder() { NoReply::NotSent } else { NoReply::Unanswered }
+fn no_reply(error: &Failed) -> NoReply {
+    match error {
+        Failed::Exchange(error) if !error.is_connect() && !error.is_builder() => {
+            NoReply::Unanswered
+        }
+        Failed::Exchange(_) | Failed::Refused(_) => NoReply::NotSent,
+    }
 }
 
 /// The innermost reason, for the outer ones say only what was being done.
@@ -204,16 +244,22 @@ fn words(error: &reqwest::Error) -> String {
     while let Some(inner) = reason.and_then(std::error::Error::source) {
         reason = Some(inner);
     }
-    reason.map_or_else(|| "the request could not be made".to_owned(), ToString::to_string)
+    match reason {
+        Some(reason) if reason.is::<Refusal>() => format!("the URL {reason}"),
+        Some(reason) => reason.to_string(),
+        None => "the request could not be made".to_owned(),
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the one place that builds a client")]
-fn build() -> reqwest::Client {
+fn client() -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .user_agent(concat!("Posta/", env!("CARGO_PKG_VERSION")))
         .timeout(PLATFORM_TIMEOUT)
         .connect_timeout(Duration::from_secs(5))
         .redirect(reqwest::redirect::Policy::none())
-        .build()
-        .expect("the TLS roots are readable")
+}
+
+fn build(client: reqwest::ClientBuilder) -> reqwest::Client {
+    client.build().expect("the TLS roots are readable")
 }

@@ -4,6 +4,7 @@
 
 pub mod contract;
 pub mod cx;
+pub mod guard;
 pub mod http;
 pub mod sandbox;
 mod sign;

@@ -12,6 +12,7 @@ use posta_core::secret::{KeyRing, Sealed, Secret};
 use posta_core::time::Clock;
 use posta_platforms::contract::Platform;
 use posta_platforms::cx::Site;
+use posta_platforms::guard::Guard;
 use posta_platforms::http::Http;
 use posta_store::Db;
 use posta_store::accounts::Account;
@@ -48,6 +49,8 @@ pub struct Parts {
     pub db: Db,
     /// The outbound client.
     pub http: Http,
+    /// The outbound client for URLs that customers gave.
+    pub guarded: Http,
     /// What time it is.
     pub clock: Clock,
     /// Randomness.
@@ -152,7 +155,10 @@ impl App {
     #[must_use]
     pub fn new(foundation: Foundation) -> Self {
         let Foundation { config, db, http, clock, chance, ring, sites } = foundation;
+        let outbound = &config.outbound;
+        let guard = Guard::new(outbound.allow.clone(), outbound.ports.clone(), outbound.schemes);
         Self(Arc::new(Parts {
+            guarded: Http::guarded(guard),
             ids: Ids::new(clock.clone(), chance.clone()),
             ingest: Ingest::new(),
             signers: Signers::default(),

@@ -234,6 +234,7 @@ async fn apply(
     }
     if let Some(url) = &change.url {
         endpoint.url = extract::http_url("url", url)?;
+        app.guarded.check(&endpoint.url).map_err(|problem| ApiError::bad_value("url", problem))?;
     }
     if let Some(events) = &change.events {
         endpoint.events = DbJson(checked_events(events)?);

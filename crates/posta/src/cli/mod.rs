@@ -21,6 +21,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, Environment, Layers};
 
+/// What is open to a server whose customers run beside it.
+const LOOPBACK: &str = "127.0.0.0/8, ::1";
+
 /// One API over every social inbox and feed, in one binary that you run yourself.
 ///
 /// Begin with `posta dev`: it starts Posta beside pretend networks and shows a message coming in

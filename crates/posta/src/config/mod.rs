@@ -5,8 +5,10 @@ mod platforms;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use posta_core::secret::Secret;
+use posta_platforms::guard::{Allowed, Ports, Schemes};
 use posta_store::Open;
 use serde::{Deserialize, Deserializer};
 use url::Url;
@@ -34,6 +36,8 @@ pub struct Config {
     pub api: Api,
     /// `[webhooks]`.
     pub webhooks: Webhooks,
+    /// `[outbound]`.
+    pub outbound: Outbound,
     /// `[media]`.
     pub media: Media,
     /// `[tokens]`.
@@ -50,7 +54,7 @@ pub struct Config {
 #[derive(Clone, Debug, Deserialize)]
 pub struct Database {
     /// `database.url`: a SQLite file or a Postgres server.
-    #[serde(deserialize_with = "database_url")]
+    #[serde(deserialize_with = "parsed")]
     pub url: Open,
 }
 
@@ -88,6 +92,20 @@ pub struct Webhooks {
     /// `webhooks.concurrency`: how many deliveries are under way at once.
     #[serde(deserialize_with = "whole::<1, 10_000, _, _>")]
     pub concurrency: u16,
+}
+
+/// `[outbound]`: where the URLs that customers give may lead.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Outbound {
+    /// `outbound.allow`: what may be reached beside public addresses.
+    #[serde(deserialize_with = "parsed")]
+    pub allow: Allowed,
+    /// `outbound.ports`: the ports that may be reached.
+    #[serde(deserialize_with = "parsed")]
+    pub ports: Ports,
+    /// `outbound.schemes`: the schemes that a URL may have.
+    #[serde(deserialize_with = "parsed")]
+    pub schemes: Schemes,
 }
 
 /// `[media]`: what is kept of what people send, and where what is sent to them.
@@ -194,7 +212,9 @@ fn level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error>
     }
 }
 
-fn database_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Open, D::Error> {
+fn parsed<'de, T: FromStr<Err = String>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
     String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
 }
 

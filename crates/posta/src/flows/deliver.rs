@@ -9,7 +9,6 @@ use hmac::{Hmac, KeyInit, Mac};
 use posta_core::id::{EndpointId, EventId, WorkspaceId};
 use posta_core::secret::{Sealed, Secret};
 use posta_core::time::Timestamp;
-use posta_platforms::http::NoReply;
 use posta_store::deliveries::{self, Attempt, Claimed, State};
 use posta_store::endpoints::{self, Endpoint};
 use posta_store::events::Event;
@@ -164,7 +163,7 @@ async fn exchange(app: &App, parcel: &Parcel<'_>) -> Result<(u16, String), Strin
             .map_err(|error| format!("the endpoint's secret cannot be opened: {error}"))
     };
     let timeout = Duration::from_secs(u64::from(app.config.webhooks.timeout_seconds));
-    let mut request = app.http.post(url).timeout(timeout);
+    let mut request = app.guarded.post(url).timeout(timeout);
     if let Some(sealed) = parcel.custom_headers {
         let custom: BTreeMap<String, String> = serde_json::from_str(open(sealed)?.expose())
             .map_err(|_| "the endpoint's own headers cannot be read: set them again".to_owned())?;
@@ -175,17 +174,9 @@ async fn exchange(app: &App, parcel: &Parcel<'_>) -> Result<(u16, String), Strin
     for (name, value) in headers(parcel, &open(parcel.secret)?, app.clock.now()) {
         request = request.header(name, value);
     }
-    let reply = app.http.send_bounded(request.body(parcel.body.to_owned()), ANSWER).await;
-    match reply {
-        Ok(reply) => {
-            let text = String::from_utf8_lossy(&reply.body).replace('\0', "\u{fffd}");
-            Ok((reply.status.as_u16(), text))
-        }
-        Err(NoReply::NotSent) => Err("the endpoint cannot be reached".to_owned()),
-        Err(NoReply::Unanswered) => {
-            Err(format!("the endpoint did not answer within {} s", timeout.as_secs()))
-        }
-    }
+    let reply = app.guarded.probe(request.body(parcel.body.to_owned()), ANSWER).await?;
+    let text = String::from_utf8_lossy(&reply.body).replace('\0', "\u{fffd}");
+    Ok((reply.status.as_u16(), text))
 }
 
 /// The headers of a delivery: the unified API's under both its names, and Standard Webhooks'.

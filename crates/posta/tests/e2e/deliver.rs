@@ -169,3 +169,29 @@ story! {
         delete(format!("webhookId={id}")).await.expect_error(404, "resource_not_found");
     }
 }
+
+story! {
+    /// Where an endpoint may be is looked at when it is set, and again when it is called.
+    async fn an_endpoint_inside_is_neither_taken_nor_called(stage: Stage) {
+        for url in ["http://169.254.169.254/latest", "http://[::ffff:7f00:1]/", "http://10.1/", "https://crm.example:22/"] {
+            let wanted = json!({"name": "inside", "url": url, "events": ["message.received"]});
+            let error = stage.post("webhooks/settings", &wanted).await;
+            assert_eq!(error.expect_error(400, "invalid_field_value")["param"], "url", "{url}");
+        }
+        stage.connect().await;
+        stage.hook.forget();
+        // What was open when the endpoint was set is closed now.
+        stage.restart_with("outbound.allow", "").await;
+        stage.writes("mira.demo", "Hello?").await;
+        stage.settle().await;
+        assert!(stage.hook.names().is_empty());
+        let log = tries(stage, "event=message.received").await;
+        let problem = log[0]["errorMessage"].as_str().unwrap();
+        assert!(problem.contains("127.0.0.1, a loopback address"), "{problem}");
+        assert!(problem.contains("outbound.allow"), "{problem}");
+        // Nothing is lost by it.
+        stage.restart_with("outbound.allow", "127.0.0.1").await;
+        stage.pass(Duration::from_secs(13)).await;
+        assert!(stage.hook.names().contains(&"message.received".to_owned()));
+    }
+}

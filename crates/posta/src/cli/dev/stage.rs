@@ -21,6 +21,7 @@ use super::receiver::Receiver;
 use super::transcript::Transcript;
 use crate::app::App;
 use crate::boot;
+use crate::cli::LOOPBACK;
 use crate::config::Layers;
 use crate::flows::keys::{NewKey, hash, make, workspace};
 
@@ -123,6 +124,9 @@ impl Stage {
         layers.set("public_url", posta.as_str())?;
         layers.set("database.url", format!("sqlite:{}", folder.join("posta.db").display()))?;
         layers.set("master_key", master_key.expose())?;
+        if layers.is_default("outbound.allow") {
+            layers.set("outbound.allow", LOOPBACK)?;
+        }
         identity.enter(&mut layers, platform, &sandbox)?;
         let config = layers.config()?;
         let db = boot::open(&config.database.url).await?;

@@ -20,6 +20,7 @@ use url::Url;
 use super::file::Scenario;
 use super::inbox::Inbox;
 use crate::app::App;
+use crate::cli::LOOPBACK;
 use crate::config::{Environment, Layers};
 use crate::flows::announce::ANNOUNCED;
 use crate::flows::keys::{NewKey, make, workspace};
@@ -288,6 +289,7 @@ impl Own {
         for (role, url) in platform.sandbox().urls(&sandbox) {
             layers.set(&format!("{section}.urls.{role}"), url.as_str())?;
         }
+        layers.set("outbound.allow", LOOPBACK)?;
         for (key, value) in &scenario.settings {
             let value: toml::Value = serde_json::from_value(value.clone())
                 .with_context(|| format!("settings: {key} cannot have this value"))?;

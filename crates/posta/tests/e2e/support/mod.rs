@@ -566,6 +566,7 @@ fn layers(database: &str, posta: &Url, sandbox: &Url, proxy: &Url) -> Layers {
     for (key, value) in settings(database, posta, sandbox, proxy) {
         layers.set(key, value).unwrap();
     }
+    layers.set("outbound.allow", "127.0.0.0/8").unwrap();
     // Stories that are about them switch them on; in others they would only add calls.
     layers.set("inbox.import_threads", 0_i64).unwrap();
     layers.set("inbox.reconcile_minutes", 0_i64).unwrap();
