@@ -124,6 +124,9 @@ codes! {
     VerificationRefused = "verification_refused", 403, PermissionError,
         "The webhook verification does not carry our verify token.",
         "Give the platform the verify token that Posta shows.";
+    EventsExpired = "events_expired", 410, InvalidRequestError,
+        "Events after the given place are no longer kept.",
+        "Go on with the sequence that the error names; read from the conversations what was missed.";
     AccountDisconnected = "ACCOUNT_DISCONNECTED", 403, PermissionError,
         "The account is disconnected.", "Connect the account again.";
     OutsideMessagingWindow = "outside_messaging_window", 403, PlatformError,

@@ -16,7 +16,7 @@ use posta_platforms::guard::Guard;
 use posta_platforms::http::Http;
 use posta_store::Db;
 use posta_store::accounts::Account;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -102,12 +102,22 @@ pub struct Wake {
     pub send: Notify,
     /// There are deliveries to make.
     pub deliver: Notify,
+    /// There are events to read in the log; wakes all who listen.
+    pub listen: watch::Sender<()>,
     /// There is data to delete.
     pub erase: Notify,
     /// There are profiles to read.
     pub people: Notify,
     /// There are conversations to walk through.
     pub walk: Notify,
+}
+
+impl Wake {
+    /// Tells of events that were announced, after their transaction was committed.
+    pub fn announced(&self) {
+        self.deliver.notify_one();
+        self.listen.send_replace(());
+    }
 }
 
 /// Counts work that has been taken and not finished.

@@ -14,10 +14,10 @@ use utoipa_axum::routes;
 
 use crate::api::{
     accept, account_health, account_list, accounts, attachments, auth, callbacks, comments,
-    connect, conversation_acts, conversation_search, conversations, describe, docs, doctor, events,
-    follow_status, health, history, inbound, keys, labels, media, mentions, menus, messages,
-    moderation, oauth_app_list, oauth_app_test, oauth_apps, observe, posts, private_reply,
-    profiles, reactions, send, subscription, webhook_logs, webhook_test, webhooks,
+    connect, conversation_acts, conversation_search, conversations, describe, docs, doctor,
+    event_log, events, follow_status, health, history, inbound, keys, labels, media, mentions,
+    menus, messages, moderation, oauth_app_list, oauth_app_test, oauth_apps, observe, posts,
+    private_reply, profiles, reactions, send, subscription, webhook_logs, webhook_test, webhooks,
 };
 use crate::app::App;
 
@@ -62,6 +62,8 @@ fn with_key() -> OpenApiRouter<App> {
         .routes(routes!(labels::delete))
         .routes(routes!(labels::list_of, labels::add))
         .routes(routes!(labels::remove))
+        .routes(routes!(event_log::list))
+        .routes(routes!(event_log::stream))
         .routes(routes!(events::raw))
         .routes(routes!(messages::list, send::send))
         .routes(routes!(reactions::edit, reactions::unsend))

@@ -3,7 +3,7 @@
 use posta_core::id::{AccountId, EventId, InboundId, ProfileId, WorkspaceId};
 use posta_core::time::Timestamp;
 
-use crate::sql::sql;
+use crate::sql::{push_among, sql};
 use crate::text::text;
 use crate::{Result, Tx};
 
@@ -24,6 +24,27 @@ pub struct Event {
     pub body: String,
     /// When it was announced.
     pub created_at: Timestamp,
+}
+
+/// An event and its place in its workspace's order.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Placed {
+    /// Its place, counted from 1.
+    pub seq: i64,
+    /// The event.
+    #[sqlx(flatten)]
+    pub event: Event,
+}
+
+/// Which events to read.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Only these kinds; empty for all.
+    pub kinds: Vec<String>,
+    /// Only those of these profiles.
+    pub profiles: Option<Vec<ProfileId>>,
+    /// Only those of this account.
+    pub account: Option<AccountId>,
 }
 
 /// Where an event came from: one of the events in a raw webhook.
@@ -89,4 +110,124 @@ pub async fn find_cause(tx: &mut Tx, id: &EventId) -> Result<Option<Cause>> {
     .bind(id)
     .fetch_optional(c)
     .await)
+}
+
+/// Lists the events after one place up to another, in their order.
+pub async fn list(
+    tx: &mut Tx,
+    owner: &WorkspaceId,
+    after: i64,
+    up_to: i64,
+    filter: &Filter,
+    limit: i64,
+) -> Result<Vec<Placed>> {
+    sql!(tx, |c| {
+        let mut query = sqlx::QueryBuilder::new(
+            "SELECT seq, id, workspace_id, kind, profile_id, account_id, body, created_at
+             FROM events WHERE workspace_id = ",
+        );
+        query.push_bind(owner).push(" AND seq > ").push_bind(after);
+        query.push(" AND seq <= ").push_bind(up_to);
+        if !filter.kinds.is_empty() {
+            push_among!(query, "kind", filter.kinds.iter().map(|kind| text(kind)));
+        }
+        if let Some(profiles) = &filter.profiles {
+            push_among!(query, "profile_id", profiles);
+        }
+        if let Some(account) = &filter.account {
+            query.push(" AND account_id = ").push_bind(account);
+        }
+        query.push(" ORDER BY seq LIMIT ").push_bind(limit);
+        query.build_query_as().fetch_all(c).await
+    })
+}
+
+/// Gets the place of the newest event, 0 when there was none.
+pub async fn get_newest(tx: &mut Tx, owner: &WorkspaceId) -> Result<i64> {
+    sql!(tx, |c| sqlx::query_scalar("SELECT event_seq FROM workspaces WHERE id = $1")
+        .bind(owner)
+        .fetch_one(c)
+        .await)
+}
+
+/// Finds the place of the first event that was announced at a time or later.
+pub async fn find_since(tx: &mut Tx, owner: &WorkspaceId, since: Timestamp) -> Result<Option<i64>> {
+    sql!(tx, |c| sqlx::query_scalar(
+        "SELECT seq FROM events WHERE workspace_id = $1 AND created_at >= $2
+         ORDER BY created_at, seq LIMIT 1"
+    )
+    .bind(owner)
+    .bind(since)
+    .fetch_optional(c)
+    .await)
+}
+
+/// Finds the place up to which events of these kinds, or of any, are no longer all there.
+pub async fn find_horizon(
+    tx: &mut Tx,
+    owner: &WorkspaceId,
+    kinds: &[String],
+) -> Result<Option<i64>> {
+    sql!(tx, |c| {
+        let mut query =
+            sqlx::QueryBuilder::new("SELECT MAX(seq) FROM event_horizons WHERE workspace_id = ");
+        query.push_bind(owner);
+        if !kinds.is_empty() {
+            push_among!(query, "kind", kinds.iter().map(|kind| text(kind)));
+        }
+        query.build_query_scalar().fetch_one(c).await
+    })
+}
+
+/// Deletes up to `limit` events of a kind from before a time, with the log of their deliveries, and
+/// notes that they were there. Those that an endpoint has not got yet stay. Returns how many went.
+pub async fn delete_old(
+    tx: &mut Tx,
+    owner: &WorkspaceId,
+    kind: &str,
+    before: Timestamp,
+    limit: i64,
+) -> Result<usize> {
+    let old: Vec<(String, i64)> = sql!(tx, |c| sqlx::query_as(
+        "SELECT id, seq FROM events e WHERE workspace_id = $1 AND kind = $2 AND created_at < $3
+             AND NOT EXISTS (SELECT 1 FROM deliveries d
+                             WHERE d.event_id = e.id AND d.state <> 'delivered')
+         ORDER BY created_at, seq LIMIT $4"
+    )
+    .bind(owner)
+    .bind(text(kind))
+    .bind(before)
+    .bind(limit)
+    .fetch_all(c)
+    .await?);
+    let Some(last) = old.iter().map(|(_, seq)| *seq).max() else {
+        return Ok(0);
+    };
+    for start in [
+        "DELETE FROM attempts WHERE event_id IN (",
+        "DELETE FROM deliveries WHERE event_id IN (",
+        "DELETE FROM events WHERE id IN (",
+    ] {
+        sql!(tx, |c| {
+            let mut query = sqlx::QueryBuilder::new(start);
+            let mut list = query.separated(", ");
+            for (id, _) in &old {
+                list.push_bind(id);
+            }
+            query.push(")");
+            query.build().execute(c).await?.rows_affected()
+        });
+    }
+    sql!(tx, |c| sqlx::query(
+        "INSERT INTO event_horizons (workspace_id, kind, seq) VALUES ($1, $2, $3)
+         ON CONFLICT (workspace_id, kind) DO UPDATE SET seq = EXCLUDED.seq
+         WHERE event_horizons.seq < EXCLUDED.seq"
+    )
+    .bind(owner)
+    .bind(text(kind))
+    .bind(last)
+    .execute(c)
+    .await?
+    .rows_affected());
+    Ok(old.len())
 }

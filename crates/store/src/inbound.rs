@@ -246,3 +246,17 @@ pub async fn update_pending(tx: &mut Tx, state: State, now: Timestamp) -> Result
     .await?
     .rows_affected()))
 }
+
+/// Deletes up to `limit` of the oldest webhooks that were taken in, if they came before a time.
+/// Returns how many went.
+pub async fn delete_old(tx: &mut Tx, before: Timestamp, limit: i64) -> Result<u64> {
+    Ok(sql!(tx, |c| sqlx::query(
+        "DELETE FROM inbound WHERE received_at < $1
+             AND id IN (SELECT id FROM inbound WHERE state = 'done' ORDER BY id LIMIT $2)"
+    )
+    .bind(before)
+    .bind(limit)
+    .execute(c)
+    .await?
+    .rows_affected()))
+}

@@ -41,6 +41,11 @@ pub async fn find_by_name(tx: &mut Tx, name: &str) -> Result<Option<Workspace>> 
         .await)
 }
 
+/// Lists the ids of all workspaces.
+pub async fn list_ids(tx: &mut Tx) -> Result<Vec<WorkspaceId>> {
+    sql!(tx, |c| sqlx::query_scalar("SELECT id FROM workspaces ORDER BY id").fetch_all(c).await)
+}
+
 /// Gets a workspace.
 pub async fn get(tx: &mut Tx, id: &WorkspaceId) -> Result<Workspace> {
     sql!(tx, |c| sqlx::query_as("SELECT id, name, created_at FROM workspaces WHERE id = $1")

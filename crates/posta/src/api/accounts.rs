@@ -206,6 +206,6 @@ pub(crate) async fn delete(
     disconnect::disconnect(&app, &mut tx, &account).await?;
     tx.commit().await?;
     farewell.say(&app);
-    app.wake.deliver.notify_one();
+    app.wake.announced();
     Ok(Json(MessageAnswer { message: "Account disconnected" }))
 }

@@ -8,6 +8,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use posta_core::failure::Code;
 use posta_core::id::{AccountId, ProfileId, WorkspaceId};
+use posta_core::time::Timestamp;
 use posta_store::Tx;
 use posta_store::accounts::{self, Account, State as AccountState};
 use posta_store::conversations::{self, Conversation};
@@ -110,7 +111,7 @@ fn admit(
     method: &Method,
     path: &str,
     standing: &Standing,
-    now: posta_core::time::Timestamp,
+    now: Timestamp,
 ) -> Result<()> {
     if standing.is_exceeded {
         // Whole seconds, rounded up, so that a client that waits so long is let in.
@@ -155,6 +156,15 @@ impl Caller {
     /// The profiles the key is restricted to; `None` when it sees all.
     pub(crate) fn profiles(&self) -> Option<&[ProfileId]> {
         self.key.profile_ids.as_ref().map(|ids| ids.0.as_slice())
+    }
+
+    /// Insists that the key is what it was when the request began: for those that take long.
+    pub(crate) async fn still(&self, tx: &mut Tx, now: Timestamp) -> Result<()> {
+        let found = keys::find_by_hash(tx, &self.key.hash).await?;
+        found
+            .filter(|key| key.expires_at.is_none_or(|expires| expires > now))
+            .map(|_| ())
+            .ok_or_else(|| ApiError::plain(Code::InvalidCredentials))
     }
 
     /// Refuses a key that is restricted in any way.

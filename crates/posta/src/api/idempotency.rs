@@ -107,7 +107,7 @@ pub(crate) async fn once<T: Serialize>(
         idempotency::update_answer(&mut tx, which, status.as_u16(), &text).await?;
     }
     tx.commit().await?;
-    app.wake.deliver.notify_one();
+    app.wake.announced();
     Ok((status, json_text(text)).into_response())
 }
 

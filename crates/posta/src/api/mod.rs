@@ -16,6 +16,7 @@ pub(crate) mod describe;
 pub(crate) mod docs;
 pub(crate) mod doctor;
 pub(crate) mod error;
+pub(crate) mod event_log;
 pub(crate) mod events;
 pub(crate) mod extract;
 pub(crate) mod follow_status;

@@ -337,6 +337,6 @@ pub(crate) async fn delete(
     tx.commit().await?;
     farewell.say(&app);
     app.signers.forget();
-    app.wake.deliver.notify_one();
+    app.wake.announced();
     Ok(Json(DeleteAnswer { message: "App deleted", disconnected_accounts: accounts.len() }))
 }

@@ -36,6 +36,8 @@ pub struct Config {
     pub api: Api,
     /// `[webhooks]`.
     pub webhooks: Webhooks,
+    /// `[events]`.
+    pub events: Events,
     /// `[outbound]`.
     pub outbound: Outbound,
     /// `[media]`.
@@ -92,6 +94,51 @@ pub struct Webhooks {
     /// `webhooks.concurrency`: how many deliveries are under way at once.
     #[serde(deserialize_with = "whole::<1, 10_000, _, _>")]
     pub concurrency: u16,
+}
+
+/// `[events]`: how long what happened is kept.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Events {
+    /// `events.keep_days`: how long events stay in the log.
+    #[serde(deserialize_with = "whole::<1, 36_500, _, _>")]
+    pub keep_days: u32,
+    /// `events.keep_days_of`: the same for some of them.
+    #[serde(deserialize_with = "parsed")]
+    pub keep_days_of: KeepDays,
+    /// `events.keep_raw_days`: how long raw webhooks are kept that were taken in.
+    #[serde(deserialize_with = "whole::<1, 36_500, _, _>")]
+    pub keep_raw_days: u32,
+}
+
+/// Days by event, or by the first word of events.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeepDays(Vec<(String, u32)>);
+
+impl Events {
+    /// How many days events of a kind stay in the log: the longest name that fits decides.
+    #[must_use]
+    pub fn days_of(&self, kind: &str) -> u32 {
+        let fits = |name: &str| {
+            kind.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        let fitting = self.keep_days_of.0.iter().filter(|(name, _)| fits(name));
+        fitting.max_by_key(|(name, _)| name.len()).map_or(self.keep_days, |(_, days)| *days)
+    }
+}
+
+impl FromStr for KeepDays {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let read = |entry: &str| {
+            let (name, days) = entry.split_once('=')?;
+            let days = days.trim().parse().ok().filter(|days| (1..=36_500).contains(days))?;
+            Some((name.trim().to_owned(), days))
+        };
+        let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
+        let entries: Option<Vec<_>> = entries.map(read).collect();
+        entries.map(Self).ok_or_else(|| "must be like message.read=7, account=365".to_owned())
+    }
 }
 
 /// `[outbound]`: where the URLs that customers give may lead.

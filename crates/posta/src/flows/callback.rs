@@ -210,7 +210,7 @@ async fn store(
     }
     subscriptions::note_subscribed(app, &mut tx, platform, &account).await?;
     tx.commit().await?;
-    app.wake.deliver.notify_one();
+    app.wake.announced();
     app.wake.receive.notify_one();
     app.wake.send.notify_one();
     app.wake.walk.notify_one();

@@ -93,7 +93,7 @@ pub async fn deauthorize(app: &App, platform: &str, owner: &Owner) -> posta_stor
         }
     }
     tx.commit().await?;
-    app.wake.deliver.notify_one();
+    app.wake.announced();
     Ok(())
 }
 
@@ -157,6 +157,6 @@ pub async fn erase_some(app: &App, erasure: &Erasure) -> posta_store::Result<()>
     };
     erasures::update_progress(&mut tx, &erasure.id, place, erased, due_at).await?;
     tx.commit().await?;
-    app.wake.deliver.notify_one();
+    app.wake.announced();
     Ok(())
 }

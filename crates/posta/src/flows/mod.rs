@@ -17,6 +17,7 @@ pub mod keys;
 pub mod knocks;
 pub mod limits;
 pub mod line;
+pub mod log;
 pub mod media;
 pub mod menus;
 mod metadata;

@@ -185,7 +185,7 @@ async fn note(
         }
     }
     tx.commit().await?;
-    app.wake.deliver.notify_one();
+    app.wake.announced();
     Ok(())
 }
 
@@ -348,7 +348,7 @@ pub async fn look(
         let mut tx = app.db.write().await?;
         disconnect::lose(app, &mut tx, account, error).await?;
         tx.commit().await?;
-        app.wake.deliver.notify_one();
+        app.wake.announced();
     }
     Ok(stranger(answer))
 }

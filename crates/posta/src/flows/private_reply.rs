@@ -144,7 +144,7 @@ async fn carry_out(
         }
         app.clock.sleep(NOTE_WAIT).await;
     }
-    app.wake.deliver.notify_one();
+    app.wake.announced();
     receive::hurry_echoes(app).await?;
     match result {
         Ok(sent) => Ok(PrivateReply { remote_id: Some(sent.message), state: State::Sent, ..reply }),

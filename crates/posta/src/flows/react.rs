@@ -68,7 +68,7 @@ pub(super) async fn lost(
         let mut tx = app.db.write().await?;
         disconnect::lose(app, &mut tx, account, &error).await?;
         tx.commit().await?;
-        app.wake.deliver.notify_one();
+        app.wake.announced();
     }
     Ok(error)
 }

@@ -77,7 +77,7 @@ async fn store(app: &App, account: &Account, token: &Token) -> posta_store::Resu
     }
     tx.commit().await?;
     let outcome = if is_stored { "renewed" } else { "overtaken" };
-    app.wake.deliver.notify_one();
+    app.wake.announced();
     metrics::counter!("posta_renewals_total", "outcome" => outcome).increment(1);
     tracing::info!(account.id = %account.id, platform = account.platform, outcome, "token");
     Ok(())
@@ -104,7 +104,7 @@ async fn put_off(app: &App, account: &Account, error: &ConnectorError) -> posta_
         warn(app, &mut tx, account, error).await?;
     }
     tx.commit().await?;
-    app.wake.deliver.notify_one();
+    app.wake.announced();
     Ok(())
 }
 

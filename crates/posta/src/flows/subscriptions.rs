@@ -139,7 +139,7 @@ pub async fn mend(app: &App, account: &Account) -> Result<Standing, FlowError> {
     };
     announce(app, &mut tx, account, "subscription.repaired", &payload).await?;
     tx.commit().await?;
-    app.wake.deliver.notify_one();
+    app.wake.announced();
     Ok(before)
 }
 
@@ -162,6 +162,6 @@ async fn put_off(app: &App, account: &Account, error: &ConnectorError) -> posta_
         subscriptions::update_due(&mut tx, &account.id, again).await?;
     }
     tx.commit().await?;
-    app.wake.deliver.notify_one();
+    app.wake.announced();
     Ok(())
 }

@@ -165,7 +165,7 @@ async fn read(
     // What was taken in counts even if the walk was begun anew meanwhile: it was there.
     walks::update(&mut tx, &walk, lease).await?;
     tx.commit().await?;
-    app.wake.deliver.notify_one();
+    app.wake.announced();
     app.wake.people.notify_one();
     Ok(())
 }
@@ -283,7 +283,7 @@ async fn failed(
             let mut tx = app.db.write().await?;
             disconnect::lose(app, &mut tx, account, error).await?;
             tx.commit().await?;
-            app.wake.deliver.notify_one();
+            app.wake.announced();
             // It goes on by itself once the account is connected again.
             walk.due_at = Some(now);
         }

@@ -1,15 +1,20 @@
 //! Forgets what has had its time: idempotency keys after a day, connect attempts after an hour,
-//! what came early and what was told once after a month, files to be sent after a week.
+//! what came early and what was told once after a month, files to be sent after a week, events and
+//! raw webhooks when the settings say so.
 
 use std::time::Duration;
 
-use posta_store::{connects, early, idempotency, told};
+use posta_core::time::Timestamp;
+use posta_store::{connects, early, events, idempotency, inbound, told, workspaces};
 
 use crate::app::App;
+use crate::flows::announce::ANNOUNCED;
 use crate::flows::media;
 
 const EVERY: Duration = Duration::from_hours(1);
 const IDEMPOTENCY: Duration = Duration::from_hours(24);
+/// How many rows of the log are deleted at once.
+const HANDFUL: i64 = 500;
 const CONNECTS: Duration = Duration::from_hours(1);
 const EARLY: Duration = Duration::from_hours(24 * 30);
 /// Platforms repeat a webhook for a day and a half; operators may work one off again later.
@@ -17,7 +22,10 @@ const TOLD: Duration = Duration::from_hours(24 * 30);
 
 pub(super) async fn run(app: App) {
     loop {
-        if let Err(error) = clean(&app).await {
+        let busy = app.under_way.enter();
+        let cleaned = clean(&app).await;
+        drop(busy);
+        if let Err(error) = cleaned {
             tracing::warn!(%error, "old rows could not be deleted; the next round tries again");
         }
         tokio::select! {
@@ -35,5 +43,36 @@ async fn clean(app: &App) -> posta_store::Result<()> {
     early::delete_old(&mut tx, now.minus(EARLY)).await?;
     told::delete_old(&mut tx, now.minus(TOLD)).await?;
     tx.commit().await?;
+    clean_log(app, now).await?;
     media::sweep(app).await
+}
+
+/// In small transactions, for whatever else wants to write waits meanwhile.
+async fn clean_log(app: &App, now: Timestamp) -> posta_store::Result<()> {
+    let days = |days: u32| now.minus(Duration::from_hours(24) * days);
+    let mut tx = app.db.read().await?;
+    let owners = workspaces::list_ids(&mut tx).await?;
+    drop(tx);
+    for owner in &owners {
+        for kind in ANNOUNCED {
+            let before = days(app.config.events.days_of(kind));
+            loop {
+                let mut tx = app.db.write().await?;
+                let gone = events::delete_old(&mut tx, owner, kind, before, HANDFUL).await?;
+                tx.commit().await?;
+                if i64::try_from(gone).unwrap_or(i64::MAX) < HANDFUL {
+                    break;
+                }
+            }
+        }
+    }
+    loop {
+        let mut tx = app.db.write().await?;
+        let before = days(app.config.events.keep_raw_days);
+        let gone = inbound::delete_old(&mut tx, before, HANDFUL).await?;
+        tx.commit().await?;
+        if gone == 0 {
+            return Ok(());
+        }
+    }
 }

@@ -46,7 +46,7 @@ async fn work_together(app: &App) -> posta_store::Result<usize> {
         count += 1;
     }
     tx.commit().await?;
-    app.wake.deliver.notify_one();
+    app.wake.announced();
     app.wake.fetch.notify_one();
     app.wake.people.notify_one();
     Ok(count)
@@ -75,7 +75,7 @@ async fn work_apart(app: &App) -> posta_store::Result<usize> {
             tx.commit().await?;
         }
     }
-    app.wake.deliver.notify_one();
+    app.wake.announced();
     app.wake.fetch.notify_one();
     app.wake.people.notify_one();
     Ok(rows.len())

@@ -11,6 +11,7 @@ mod conversations;
 mod deliver;
 mod doctor;
 mod errors;
+mod event_log;
 mod forms;
 mod happenings;
 mod history;

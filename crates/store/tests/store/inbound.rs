@@ -22,6 +22,7 @@ both! {
     webhooks_that_wait_for_a_reason_are_waked,
     what_was_not_understood_is_shown_and_tried_again,
     the_newest_of_a_platform_is_found,
+    old_webhooks_go_once_they_are_taken_in,
 }
 
 fn new(store: &Store, body: &[u8], received_at: Timestamp) -> Inbound {
@@ -210,4 +211,18 @@ async fn the_newest_of_a_platform_is_found(store: &Store) {
     let newest = inbound::find_newest(&mut tx, "instagram").await.unwrap().unwrap();
     assert_eq!((&newest.id, newest.body.as_slice()), (&rows[1].id, b"2".as_slice()));
     assert!(inbound::find_newest(&mut tx, "other").await.unwrap().is_none());
+}
+
+async fn old_webhooks_go_once_they_are_taken_in(store: &Store) {
+    let rows: Vec<_> = [10, 11, 12, 20].map(|time| new(store, b"{}", at(time))).into();
+    insert(store, &rows).await;
+    let mut tx = store.write().await;
+    for index in [0, 2, 3] {
+        inbound::update_state(&mut tx, &rows[index].id, State::Done, None).await.unwrap();
+    }
+    assert_eq!(inbound::delete_old(&mut tx, at(15), 1).await.unwrap(), 1);
+    assert_eq!(inbound::delete_old(&mut tx, at(15), 9).await.unwrap(), 1);
+    assert_eq!(inbound::delete_old(&mut tx, at(15), 9).await.unwrap(), 0);
+    assert!(inbound::find(&mut tx, &rows[1].id).await.unwrap().is_some(), "it is not taken in");
+    assert!(inbound::find(&mut tx, &rows[3].id).await.unwrap().is_some(), "it is not old");
 }

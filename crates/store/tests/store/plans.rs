@@ -7,7 +7,8 @@ use std::sync::{Mutex, Once};
 
 use posta_store::conversations::{self, Filter, Place};
 use posta_store::{
-    Open, Tx, deliveries, failures, inbound, jobs, message_changes, messages, people, windows,
+    Open, Tx, deliveries, events, failures, inbound, jobs, message_changes, messages, people,
+    windows,
 };
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -22,6 +23,7 @@ both! {
     unsettled_messages_are_found_by_an_index,
     failed_messages_are_found_by_an_index,
     what_falls_due_in_conversations_is_found_by_an_index,
+    the_event_log_is_entered_by_an_index,
 }
 
 static CAUGHT: Mutex<Vec<String>> = Mutex::new(Vec::new());
@@ -204,4 +206,19 @@ async fn what_falls_due_in_conversations_is_found_by_an_index(store: &Store) {
     ] {
         assert_uses(store, words, index).await;
     }
+}
+
+async fn the_event_log_is_entered_by_an_index(store: &Store) {
+    let mut tx = store.write().await;
+    events::list(&mut tx, &store.id(), 0, 9, &events::Filter::default(), 1).await.unwrap();
+    events::find_since(&mut tx, &store.id(), at(0)).await.unwrap();
+    events::delete_old(&mut tx, &store.id(), "message.read", at(0), 1).await.unwrap();
+    drop(tx);
+    let by_place = match store.which {
+        Open::Sqlite(_) => "(workspace_id=? AND seq>? AND seq<?)",
+        Open::Postgres(_) => "events_pkey",
+    };
+    assert_uses(store, "AND seq > $2 AND seq <= $3 ORDER BY seq", by_place).await;
+    assert_uses(store, "AND created_at >= $2 ORDER BY created_at, seq", "events_by_time").await;
+    assert_uses(store, "AND kind = $2 AND created_at < $3", "events_by_time").await;
 }

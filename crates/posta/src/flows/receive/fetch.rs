@@ -89,7 +89,7 @@ pub async fn fetch(app: &App, row: &Fetch) -> posta_store::Result<()> {
         Err(error) => not_read(app, &mut tx, &account, row, &error).await?,
     }
     tx.commit().await?;
-    app.wake.deliver.notify_one();
+    app.wake.announced();
     app.wake.people.notify_one();
     Ok(())
 }

@@ -74,7 +74,7 @@ pub async fn attempt(app: &App, job: &Job) -> posta_store::Result<()> {
         tracing::warn!(message.id = %message.id, %error, "a send's outcome is noted again");
         app.clock.sleep(NOTE_WAIT).await;
     }
-    app.wake.deliver.notify_one();
+    app.wake.announced();
     app.wake.send.notify_one();
     app.waiters.wake(&message.id);
     receive::hurry_echoes(app).await

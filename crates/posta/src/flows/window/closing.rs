@@ -47,6 +47,6 @@ pub async fn closing(
         announce(app, &mut tx, &account, "window.closing", &payload).await?;
     }
     tx.commit().await?;
-    app.wake.deliver.notify_one();
+    app.wake.announced();
     Ok(())
 }
