@@ -135,7 +135,8 @@ pub async fn update_done(tx: &mut Tx, id: &str, now: Timestamp) -> Result<()> {
 }
 
 /// The statements that delete what belongs to an account, in an order that breaks no reference. Each
-/// deletes at most `$2` rows.
+/// deletes at most `$2` rows. Files that only it has sent end now; copies of what it received end with
+/// their messages.
 const STEPS: &[&str] = &[
     "DELETE FROM attempts WHERE id IN (SELECT a.id FROM attempts a
          JOIN events e ON e.id = a.event_id
@@ -147,6 +148,11 @@ const STEPS: &[&str] = &[
          WHERE account_id = $1 AND kind <> 'account.disconnected' LIMIT $2)",
     "DELETE FROM jobs WHERE id IN (SELECT j.id FROM jobs j
          JOIN messages m ON m.id = j.subject WHERE m.account_id = $1 LIMIT $2)",
+    "UPDATE media SET content_type = NULL, sha256 = NULL, expires_at = 0
+     WHERE id IN (SELECT u.media_id FROM media_uses u JOIN media f ON f.id = u.media_id
+         WHERE u.account_id = $1 AND f.expires_at > 0 AND f.place IS NULL
+             AND NOT EXISTS (SELECT 1 FROM media_uses o
+                 WHERE o.media_id = u.media_id AND o.account_id <> $1) LIMIT $2)",
     "DELETE FROM messages WHERE id IN (SELECT id FROM messages WHERE account_id = $1 LIMIT $2)",
     "DELETE FROM conversations
      WHERE id IN (SELECT id FROM conversations WHERE account_id = $1 LIMIT $2)",

@@ -1,9 +1,10 @@
-//! Files that were handed in to be sent, and what platforms that keep them call them.
+//! Files: those handed in to be sent, with what platforms that keep them call them, and copies of
+//! what people sent.
 
-use posta_core::id::{AccountId, WorkspaceId};
+use posta_core::id::{AccountId, MessageId, WorkspaceId};
 use posta_core::time::Timestamp;
 
-use crate::sql::sql;
+use crate::sql::{push_among, sql};
 use crate::text::text;
 use crate::{Result, Tx};
 
@@ -26,11 +27,17 @@ pub struct Media {
     pub created_at: Timestamp,
     /// When it is deleted.
     pub expires_at: Timestamp,
+    /// The message that it is a copy out of; `None` for one that was handed in to be sent, and once
+    /// the message is gone.
+    pub message_id: Option<MessageId>,
+    /// Which part of the message; `None` for one that was handed in to be sent.
+    pub place: Option<i64>,
 }
 
 macro_rules! columns {
     () => {
-        "id, workspace_id, filename, content_type, size, sha256, created_at, expires_at"
+        "id, workspace_id, filename, content_type, size, sha256, created_at, expires_at, message_id,
+             place"
     };
 }
 
@@ -38,8 +45,8 @@ macro_rules! columns {
 pub async fn insert(tx: &mut Tx, media: &Media) -> Result<()> {
     sql!(tx, |c| sqlx::query(
         "INSERT INTO media (id, workspace_id, filename, content_type, size, sha256, created_at,
-             expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+             expires_at, message_id, place)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
     )
     .bind(&media.id)
     .bind(&media.workspace_id)
@@ -49,17 +56,20 @@ pub async fn insert(tx: &mut Tx, media: &Media) -> Result<()> {
     .bind(&media.sha256)
     .bind(media.created_at)
     .bind(media.expires_at)
+    .bind(&media.message_id)
+    .bind(media.place)
     .execute(c)
     .await?
     .rows_affected());
     Ok(())
 }
 
-/// Notes that a file is whole, and what it turned out to be.
-pub async fn update_whole(tx: &mut Tx, media: &Media) -> Result<()> {
-    sql!(tx, |c| sqlx::query(
+/// Notes that a file is whole, and what it turned out to be; `false` when it is no longer wanted.
+pub async fn update_whole(tx: &mut Tx, media: &Media) -> Result<bool> {
+    let done = sql!(tx, |c| {
+        sqlx::query(
         "UPDATE media SET filename = $2, content_type = $3, size = $4, sha256 = $5, expires_at = $6
-         WHERE id = $1"
+         WHERE id = $1 AND (place IS NULL OR message_id IS NOT NULL)"
     )
     .bind(&media.id)
     .bind(text(&media.filename))
@@ -69,8 +79,9 @@ pub async fn update_whole(tx: &mut Tx, media: &Media) -> Result<()> {
     .bind(media.expires_at)
     .execute(c)
     .await?
-    .rows_affected());
-    Ok(())
+    .rows_affected()
+    });
+    Ok(done == 1)
 }
 
 /// Lets a file be deleted at another time.
@@ -84,15 +95,64 @@ pub async fn update_expiry(tx: &mut Tx, id: &str, expires_at: Timestamp) -> Resu
     Ok(())
 }
 
-/// Finds a file by its name, whosever it is: whoever knows the name may have it.
-pub async fn find(tx: &mut Tx, id: &str) -> Result<Option<Media>> {
-    sql!(tx, |c| sqlx::query_as(concat!("SELECT ", columns!(), " FROM media WHERE id = $1"))
-        .bind(text(id))
-        .fetch_optional(c)
-        .await)
+/// Lets go of the copies out of a message. They are no longer found, and will be deleted.
+pub async fn update_released(tx: &mut Tx, message: &MessageId) -> Result<u64> {
+    Ok(sql!(tx, |c| sqlx::query("UPDATE media SET message_id = NULL WHERE message_id = $1")
+        .bind(message)
+        .execute(c)
+        .await?
+        .rows_affected()))
 }
 
-/// Finds a whole file of the workspace with this content that is kept until after `now`.
+/// Lets go of the copy of one part of a message, to make room for another.
+pub async fn update_replaced(tx: &mut Tx, message: &MessageId, place: i64) -> Result<u64> {
+    Ok(sql!(tx, |c| sqlx::query(
+        "UPDATE media SET message_id = NULL WHERE message_id = $1 AND place = $2"
+    )
+    .bind(message)
+    .bind(place)
+    .execute(c)
+    .await?
+    .rows_affected()))
+}
+
+/// Returns how many bytes the files of a workspace have.
+pub async fn sum(tx: &mut Tx, owner: &WorkspaceId) -> Result<i64> {
+    sql!(tx, |c| sqlx::query_scalar(
+        "SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM media WHERE workspace_id = $1"
+    )
+    .bind(owner)
+    .fetch_one(c)
+    .await)
+}
+
+/// Notes that an account sends a file.
+pub async fn insert_use(tx: &mut Tx, account: &AccountId, media: &str) -> Result<()> {
+    sql!(tx, |c| sqlx::query(
+        "INSERT INTO media_uses (account_id, media_id) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+    )
+    .bind(account)
+    .bind(media)
+    .execute(c)
+    .await?
+    .rows_affected());
+    Ok(())
+}
+
+/// Finds a file by its name, whosever it is: whoever knows the name may have it. A copy out of a
+/// message that is gone is none.
+pub async fn find(tx: &mut Tx, id: &str) -> Result<Option<Media>> {
+    sql!(tx, |c| sqlx::query_as(concat!(
+        "SELECT ",
+        columns!(),
+        " FROM media WHERE id = $1 AND (place IS NULL OR message_id IS NOT NULL)"
+    ))
+    .bind(text(id))
+    .fetch_optional(c)
+    .await)
+}
+
+/// Finds a whole file of the workspace that was handed in with this content that is kept until after `now`.
 pub async fn find_by_content(
     tx: &mut Tx,
     owner: &WorkspaceId,
@@ -102,7 +162,7 @@ pub async fn find_by_content(
     sql!(tx, |c| sqlx::query_as(concat!(
         "SELECT ",
         columns!(),
-        " FROM media WHERE workspace_id = $1 AND sha256 = $2 AND expires_at > $3
+        " FROM media WHERE workspace_id = $1 AND sha256 = $2 AND expires_at > $3 AND place IS NULL
          ORDER BY id LIMIT 1"
     ))
     .bind(owner)
@@ -110,6 +170,18 @@ pub async fn find_by_content(
     .bind(now)
     .fetch_optional(c)
     .await)
+}
+
+/// Ends the time of copies whose message is gone.
+pub async fn update_left_over(tx: &mut Tx, now: Timestamp) -> Result<u64> {
+    Ok(sql!(tx, |c| sqlx::query(
+        "UPDATE media SET content_type = NULL, place = NULL, expires_at = $1
+         WHERE place IS NOT NULL AND message_id IS NULL"
+    )
+    .bind(now)
+    .execute(c)
+    .await?
+    .rows_affected()))
 }
 
 /// Lists files that have had their time.
@@ -121,6 +193,39 @@ pub async fn list_expired(tx: &mut Tx, now: Timestamp, limit: i64) -> Result<Vec
     .bind(limit)
     .fetch_all(c)
     .await)
+}
+
+/// Puts off the end of a file that cannot be deleted now. Nobody finds it any more.
+pub async fn update_stuck(tx: &mut Tx, id: &str, due_at: Timestamp) -> Result<()> {
+    sql!(tx, |c| sqlx::query(
+        "UPDATE media SET content_type = NULL, sha256 = NULL, expires_at = $2 WHERE id = $1"
+    )
+    .bind(id)
+    .bind(due_at)
+    .execute(c)
+    .await?
+    .rows_affected());
+    Ok(())
+}
+
+/// Finds when the next file is to be deleted; at once for copies whose message is gone.
+pub async fn find_next_due(tx: &mut Tx) -> Result<Option<Timestamp>> {
+    sql!(tx, |c| sqlx::query_scalar(
+        "SELECT MIN(due) FROM (SELECT MIN(expires_at) AS due FROM media
+             UNION ALL SELECT MIN(0) AS due FROM media
+             WHERE place IS NOT NULL AND message_id IS NULL) AS both_kinds"
+    )
+    .fetch_one(c)
+    .await)
+}
+
+/// Returns which of these files have a row.
+pub async fn list_known(tx: &mut Tx, ids: &[String]) -> Result<Vec<String>> {
+    sql!(tx, |c| {
+        let mut query = sqlx::QueryBuilder::new("SELECT id FROM media WHERE TRUE");
+        push_among!(query, "id", ids);
+        query.build_query_scalar().fetch_all(c).await
+    })
 }
 
 /// Forgets a file, and what platforms call it.

@@ -50,6 +50,21 @@ pub async fn update_deleted(tx: &mut Tx, message: &Message) -> Result<()> {
     Ok(())
 }
 
+/// Writes the links of what came with a message, now that copies are kept of it.
+pub async fn update_kept(tx: &mut Tx, message: &Message) -> Result<()> {
+    sql!(tx, |c| sqlx::query(
+        "UPDATE messages SET attachments = $2, metadata = $3, edit_history = $4 WHERE id = $1"
+    )
+    .bind(&message.id)
+    .bind(json(&message.attachments)?)
+    .bind(message.metadata.as_ref().map(json).transpose()?)
+    .bind(json(&message.edit_history)?)
+    .execute(c)
+    .await?
+    .rows_affected());
+    Ok(())
+}
+
 /// Writes the reactions on a message.
 pub async fn update_reactions(tx: &mut Tx, id: &MessageId, reactions: &[Reaction]) -> Result<()> {
     sql!(tx, |c| sqlx::query("UPDATE messages SET reactions = $2 WHERE id = $1")

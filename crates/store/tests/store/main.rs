@@ -21,6 +21,7 @@ mod health;
 mod idempotency;
 mod inbound;
 mod jobs;
+mod keeps;
 mod keys;
 mod media;
 mod messages;

@@ -29,6 +29,8 @@ async fn file(store: &Store) -> Media {
         sha256: None,
         created_at: at(0),
         expires_at: at(10),
+        message_id: None,
+        place: None,
     };
     let mut tx = store.write().await;
     media::insert(&mut tx, &new).await.unwrap();

@@ -160,7 +160,7 @@ const POSTGRES: [&str; 3] = [
     "SELECT t.relname || '.' || p.own,
          f.relname || '.' || p.others
              || CASE k.confdeltype WHEN 'a' THEN ' no action' WHEN 'c' THEN ' cascade'
-                 ELSE ' ' || k.confdeltype::text END
+                 WHEN 'n' THEN ' set null' ELSE ' ' || k.confdeltype::text END
              || CASE k.confupdtype WHEN 'a' THEN ' no action' ELSE ' ' || k.confupdtype::text END
      FROM pg_constraint k
          JOIN pg_class t ON t.oid = k.conrelid
