@@ -7,7 +7,7 @@ use posta_core::failure::{Code, ConnectorError, Retry};
 use posta_core::id::RemoteAccount;
 use posta_core::secret::Secret;
 use posta_core::time::Clock;
-use url::Url;
+use url::{Host, Url};
 
 use crate::contract::Platform;
 use crate::http::Http;
@@ -126,6 +126,14 @@ impl Site {
         &self.version
     }
 
+    /// Whether a link that the platform gave may be followed: over TLS, or to this machine when the
+    /// platform itself is there, as a sandbox is.
+    #[must_use]
+    pub fn may_follow(&self, link: &Url) -> bool {
+        let is_plain = |url: &Url| url.scheme() == "http" && is_loopback(url);
+        link.scheme() == "https" || (is_plain(link) && self.urls.values().any(is_plain))
+    }
+
     /// Returns the URL of a path below the base URL of `role`.
     ///
     /// # Panics
@@ -138,6 +146,15 @@ impl Site {
             .pop_if_empty()
             .extend(segments);
         url
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
     }
 }
 
@@ -157,6 +174,30 @@ mod tests {
             assert_eq!(site(role, "http://x/y/").unwrap(), "http://x/y/a/b");
             assert!(site(role, "mailto:somebody").unwrap_err().contains("http or https"));
             assert!(site("nowhere", "http://x").unwrap_err().contains("nowhere"));
+        }
+    }
+
+    #[test]
+    fn links_are_followed_over_tls_or_within_a_machine_that_holds_the_platform() {
+        for platform in crate::ALL {
+            let real = Site::new(*platform, &BTreeMap::new(), None).unwrap();
+            let role = platform.urls()[0].0.to_owned();
+            let here = BTreeMap::from([(role, "http://127.0.0.1:4000/".parse().unwrap())]);
+            let pretend = Site::new(*platform, &here, None).unwrap();
+            for (link, with_real, with_pretend) in [
+                ("https://cdn.example/a", true, true),
+                ("http://cdn.example/a", false, false),
+                ("http://10.0.0.1/a", false, false),
+                ("http://127.0.0.1:5000/a", false, true),
+                ("http://[::1]/a", false, true),
+                ("http://localhost/a", false, true),
+                ("ftp://127.0.0.1/a", false, false),
+                ("file:///etc/passwd", false, false),
+            ] {
+                let link = link.parse().unwrap();
+                assert_eq!(real.may_follow(&link), with_real, "{link}");
+                assert_eq!(pretend.may_follow(&link), with_pretend, "{link}");
+            }
         }
     }
 }

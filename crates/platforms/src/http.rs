@@ -44,6 +44,26 @@ impl Reply {
     }
 }
 
+/// An answer whose body is read piece by piece.
+#[derive(Debug)]
+pub struct Opened {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    response: reqwest::Response,
+}
+
+impl Opened {
+    /// Reads the next piece of the body; `None` at its end.
+    ///
+    /// # Errors
+    /// When the rest does not come.
+    pub async fn piece(&mut self) -> Result<Option<impl AsRef<[u8]> + use<>>, NoReply> {
+        self.response.chunk().await.map_err(|_| NoReply::Unanswered)
+    }
+}
+
 /// Why there is no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoReply {
@@ -182,18 +202,26 @@ impl Http {
         self.exchange(request, max_body).await.map_err(|error| no_reply(&error))
     }
 
+    /// Sends a request and leaves the answer's body to be read piece by piece, all of it within the
+    /// request's time.
+    ///
+    /// # Errors
+    /// Why there is no answer, without the URL.
+    pub async fn open(&self, request: RequestBuilder) -> Result<Opened, String> {
+        let response = self.start(request).await.map_err(|error| error.words())?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        Ok(Opened { status, headers, response })
+    }
+
     /// Like [`Http::send_bounded`], for whoever looks into why there is no answer: says it in words.
     ///
     /// # Errors
     /// Why there is no answer, without the URL.
     pub async fn probe(&self, request: RequestBuilder, max_body: usize) -> Result<Reply, String> {
-        self.exchange(request, max_body).await.map_err(|error| match error {
-            Failed::Refused(refusal) => format!("the URL {refusal}"),
-            Failed::Exchange(error) => words(&error),
-        })
+        self.exchange(request, max_body).await.map_err(|error| error.words())
     }
 
-    async fn exchange(&self, request: RequestBuilder, max_body: usize) -> Result<Reply, Failed> {
+    async fn start(&self, request: RequestBuilder) -> Result<reqwest::Response, Failed> {
         let request = request.build()?;
         if let Some(guard) = &self.guard {
             guard.check(request.url())?;
@@ -201,7 +229,11 @@ impl Http {
         if let Some(recorder) = &self.recorder {
             recorder.record(&request);
         }
-        let mut response = self.client.execute(request).await?;
+        Ok(self.client.execute(request).await?)
+    }
+
+    async fn exchange(&self, request: RequestBuilder, max_body: usize) -> Result<Reply, Failed> {
+        let mut response = self.start(request).await?;
         let (status, headers) = (response.status(), response.headers().clone());
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await? {
@@ -222,6 +254,15 @@ enum Failed {
     Refused(#[from] Refusal),
     #[error(transparent)]
     Exchange(#[from] reqwest::Error),
+}
+
+impl Failed {
+    fn words(&self) -> String {
+        match self {
+            Self::Refused(refusal) => format!("the URL {refusal}"),
+            Self::Exchange(error) => words(error),
+        }
+    }
 }
 
 /// A request that cannot be built carries a header or URL that cannot exist: it never left.

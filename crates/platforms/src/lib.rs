@@ -4,6 +4,7 @@
 
 pub mod contract;
 pub mod cx;
+pub mod download;
 pub mod guard;
 pub mod http;
 pub mod sandbox;
