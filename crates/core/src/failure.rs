@@ -181,6 +181,9 @@ codes! {
         "Have it passed to this app, or answer in the app that holds it.";
     BodyTooLarge = "body_too_large", 413, InvalidRequestError,
         "The body is larger than this path takes.", "Send less at once.";
+    StorageFull = "storage_full", 413, InvalidRequestError,
+        "The workspace's files have as many bytes together as they may.",
+        "Wait until uploads are 7 days old, delete conversations whose files are kept, or have `media.max_workspace_bytes` raised.";
     UnsupportedMediaType = "unsupported_media_type", 415, InvalidRequestError,
         "The body is not JSON.", "Send `Content-Type: application/json`.";
     IdempotencyKeyReused = "idempotency_key_reused", 422, InvalidRequestError,

@@ -31,21 +31,28 @@ pub enum Closed {
 pub struct Download(Opened);
 
 impl Download {
-    /// Follows a link, by TLS only unless the platform is on this machine, to where its content is.
+    /// Follows a link to where its content is: by TLS and as far as `guarded` lets it, because whoever
+    /// has the secret of an app of their own can make up links; or within this machine by `http`, when
+    /// the platform itself is there.
     ///
     /// # Errors
     /// Why there is nothing to read.
-    pub async fn open(http: &Http, site: &Site, link: &str) -> Result<Self, Closed> {
+    pub async fn open(
+        http: &Http,
+        guarded: &Http,
+        site: &Site,
+        link: &str,
+    ) -> Result<Self, Closed> {
         let forbidden = |why: &str| Closed::Forbidden(why.to_owned());
         let mut url: Url = link.parse().map_err(|_| forbidden("the link is no URL"))?;
         for _ in 0..HOPS {
             if !site.may_follow(&url) {
                 return Err(forbidden("the link is not one of https"));
             }
-            let request = http.get(url.clone()).timeout(DOWNLOAD_TIMEOUT);
-            let opened = http.open(request).await;
-            let opened =
-                opened.map_err(|_| Closed::Later("the host does not answer".to_owned()))?;
+            let client = if url.scheme() == "https" { guarded } else { http };
+            client.check(url.as_str()).map_err(|why| Closed::Forbidden(format!("the link {why}")))?;
+            let request = client.get(url.clone()).timeout(DOWNLOAD_TIMEOUT);
+            let opened = client.open(request).await.map_err(Closed::Later)?;
             let status = opened.status;
             let why = format!("the host answered {status}");
             match status {

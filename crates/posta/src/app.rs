@@ -110,9 +110,23 @@ pub struct Wake {
     pub people: Notify,
     /// There are conversations to walk through.
     pub walk: Notify,
+    /// There are parts of messages to keep.
+    pub keep: Notify,
+    /// There are files to delete.
+    pub sweep: Notify,
+    /// There are words to take out of raw webhooks.
+    pub purge: Notify,
 }
 
 impl Wake {
+    /// Tells everybody who has to do with what came in.
+    pub fn of_news(&self) {
+        self.announced();
+        for bell in [&self.fetch, &self.people, &self.keep, &self.sweep, &self.purge] {
+            bell.notify_one();
+        }
+    }
+
     /// Tells of events that were announced, after their transaction was committed.
     pub fn announced(&self) {
         self.deliver.notify_one();

@@ -375,6 +375,7 @@ pub(crate) async fn delete(
     let (account, conversation) = caller.conversation(&mut tx, &query.account_id, &id).await?;
     let deleted = conversations::delete(&mut tx, caller.workspace(), &conversation.id).await?;
     tx.commit().await?;
+    app.wake.sweep.notify_one();
     let data = Deleted {
         id: conversation.remote_id,
         account_id: account.id,

@@ -77,7 +77,7 @@ async fn take_in(app: &App, caller: &Caller, mut field: Field<'_>) -> Result<Fil
     let mut incoming = Incoming::begin(app, caller.workspace()).await?;
     loop {
         let failed = match field.chunk().await {
-            Ok(Some(chunk)) => match incoming.write(&chunk).await {
+            Ok(Some(chunk)) => match incoming.write(app, &chunk).await {
                 Ok(()) => continue,
                 Err(error) => ApiError::from(error),
             },

@@ -1,10 +1,11 @@
-//! Files to be sent: handing them in, and fetching them.
+//! Files: handing them in to be sent, and fetching them and the copies of what people sent.
 
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::HeaderValue;
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use axum::response::{IntoResponse, Response};
 use posta_core::failure::Code;
@@ -105,12 +106,15 @@ pub(crate) async fn serve(
     }
     let headers = response.headers_mut();
     let content_type = file.content_type.unwrap_or_default();
+    let way = if media::is_shown(&content_type) { "inline" } else { "attachment" };
+    headers.insert(CONTENT_DISPOSITION, HeaderValue::from_static(way));
     let content_type = HeaderValue::from_str(&content_type).map_err(ApiError::internal)?;
     headers.insert(CONTENT_TYPE, content_type);
     // A file of a stranger's must never run in a browser as if it were a page of ours.
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let policy = "default-src 'none'; sandbox";
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, max-age=86400"));
+    // Short, so that what was taken back or deleted does not stay readable elsewhere.
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, max-age=300"));
     Ok(response)
 }

@@ -72,7 +72,7 @@ pub struct Api {
 }
 
 impl Config {
-    /// Where files are kept that were handed in to be sent.
+    /// Where files are kept: those handed in to be sent, and copies of what people sent.
     #[must_use]
     pub fn media_directory(&self) -> PathBuf {
         if !self.media.directory.as_os_str().is_empty() {
@@ -158,10 +158,16 @@ pub struct Outbound {
 /// `[media]`: what is kept of what people send, and where what is sent to them.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Media {
-    /// `media.directory`: where uploads are kept; empty for a folder beside the database's file.
+    /// `media.directory`: where files are kept; empty for a folder beside the database's file.
     pub directory: PathBuf,
     /// `media.policy`: what is kept, and what happens to it when a message is taken back.
     pub policy: MediaPolicy,
+    /// `media.max_stored_bytes`: the largest file that is kept of what people send.
+    #[serde(deserialize_with = "whole::<1, 1_099_511_627_776, _, _>")]
+    pub max_stored_bytes: u64,
+    /// `media.max_workspace_bytes`: how many bytes all files of a workspace may have together.
+    #[serde(deserialize_with = "whole::<1, 1_152_921_504_606_846_976, _, _>")]
+    pub max_workspace_bytes: u64,
 }
 
 /// What is kept of what people send.
@@ -172,6 +178,8 @@ pub enum MediaPolicy {
     Links,
     /// The same, until a message is taken back; then neither.
     PurgeOnUnsend,
+    /// Texts, links, and copies of what the links lead to, also of messages that were taken back.
+    Store,
 }
 
 /// `[tokens]`: how the platforms' tokens are kept alive.

@@ -11,7 +11,7 @@ use posta_store::erasures::{self, Erasure, State};
 use posta_store::{Json, Tx};
 
 use super::signers::{Age, SignerList};
-use super::{FlowError, disconnect, refusal};
+use super::{FlowError, disconnect, media, refusal};
 use crate::app::App;
 
 /// How many rows are deleted in one transaction.
@@ -138,6 +138,9 @@ pub async fn erase_some(app: &App, erasure: &Erasure) -> posta_store::Result<()>
         accounts_of(&mut tx, &erasure.platform, &erasure.app_scoped_id, &erasure.verified_by)
             .await?;
     let Some(account) = accounts.first() else {
+        drop(tx);
+        while media::sweep(app).await? {}
+        let mut tx = app.db.write().await?;
         erasures::update_done(&mut tx, &erasure.id, now).await?;
         tx.commit().await?;
         tracing::info!(erasure.id = %erasure.id, rows = erasure.erased, "data deleted");
@@ -158,5 +161,6 @@ pub async fn erase_some(app: &App, erasure: &Erasure) -> posta_store::Result<()>
     erasures::update_progress(&mut tx, &erasure.id, place, erased, due_at).await?;
     tx.commit().await?;
     app.wake.announced();
+    app.wake.sweep.notify_one();
     Ok(())
 }

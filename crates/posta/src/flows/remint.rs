@@ -7,12 +7,12 @@ use posta_core::event::Attachment;
 use posta_core::failure::{Code, ConnectorError, Retry};
 use posta_core::id::RemoteMessage;
 use posta_store::accounts::Account;
-use posta_store::message_changes;
-use posta_store::messages::Message;
+use posta_store::messages::{self, Message};
+use posta_store::{message_changes, workspaces};
 use serde_json::Value;
 
 use super::line::Line;
-use super::{FlowError, refusal};
+use super::{FlowError, media, refusal};
 use crate::app::App;
 
 /// A URL that works now, as far as is known.
@@ -45,27 +45,50 @@ pub async fn mint(
     let minted = message_changes::find_media_minted(&mut tx, &message.id).await?;
     drop(tx);
     let age = app.clock.now().since(minted.unwrap_or(message.created_at));
-    if let Some(url) = attachment.url.clone() {
-        let is_ours = url.starts_with(app.config.public_url.as_str());
-        if is_ours || age < fresh {
-            return Ok(Minted { url, is_fresh: false });
-        }
+    if let Some(url) = attachment.url.clone()
+        && (media::name_in(app, &url).is_some() || age < fresh)
+    {
+        return Ok(Minted { url, is_fresh: false });
     }
+    let url = self::fresh(app, account, message, index).await?;
+    Ok(Minted { url, is_fresh: true })
+}
+
+/// Asks the platform for a fresh URL of an attachment and keeps it, with those of the message's others.
+///
+/// # Errors
+/// When the platform no longer shows it or cannot be asked, or the database failed.
+pub async fn fresh(
+    app: &App,
+    account: &Account,
+    message: &Message,
+    index: usize,
+) -> Result<String, FlowError> {
     let Some(remote) = &message.remote_id else {
         return Err(gone("the platform does not have the message").into());
     };
     let shown = ask(app, account, remote).await?;
-    let all = renewed(&message.attachments, &shown);
-    let url = all.get(index).and_then(|one| one.url.clone());
-    let is_shown = counterpart(&message.attachments, index, &shown).is_some();
-    let Some(url) = url.filter(|_| is_shown) else {
+    let Some(url) =
+        counterpart(&message.attachments, index, &shown).and_then(|one| one.url.clone())
+    else {
         return Err(gone("the platform shows the message without this attachment").into());
     };
     let mut tx = app.db.write().await?;
-    let all = posta_store::Json(all);
-    message_changes::update_media(&mut tx, &message.id, &all, app.clock.now()).await?;
-    tx.commit().await?;
-    Ok(Minted { url, is_fresh: true })
+    workspaces::lock(&mut tx, &message.workspace_id).await?;
+    let now = messages::find(&mut tx, &message.workspace_id, &message.id).await?;
+    if let Some(now) = now {
+        let mut all = renewed(&now.attachments, &shown);
+        for (new, old) in all.iter_mut().zip(now.attachments.0) {
+            // Our own copy never expires.
+            if old.url.as_deref().is_some_and(|url| media::name_in(app, url).is_some()) {
+                *new = old;
+            }
+        }
+        let all = posta_store::Json(all);
+        message_changes::update_media(&mut tx, &message.id, &all, app.clock.now()).await?;
+        tx.commit().await?;
+    }
+    Ok(url)
 }
 
 async fn ask(

@@ -165,8 +165,7 @@ async fn read(
     // What was taken in counts even if the walk was begun anew meanwhile: it was there.
     walks::update(&mut tx, &walk, lease).await?;
     tx.commit().await?;
-    app.wake.announced();
-    app.wake.people.notify_one();
+    app.wake.of_news();
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! Forgets what has had its time: idempotency keys after a day, connect attempts after an hour,
-//! what came early and what was told once after a month, files to be sent after a week, events and
-//! raw webhooks when the settings say so.
+//! what came early and what was told once after a month, events and raw webhooks when the settings
+//! say so; and files that no row knows.
 
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ async fn clean(app: &App) -> posta_store::Result<()> {
     told::delete_old(&mut tx, now.minus(TOLD)).await?;
     tx.commit().await?;
     clean_log(app, now).await?;
-    media::sweep(app).await
+    media::delete_orphans(app).await
 }
 
 /// In small transactions, for whatever else wants to write waits meanwhile.

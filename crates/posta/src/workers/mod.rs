@@ -7,11 +7,13 @@ mod clean;
 mod deliver;
 mod erase;
 mod fetch;
+mod keep;
 mod people;
 mod receive;
 mod renew;
 mod send;
 mod subscriptions;
+mod sweep;
 mod walk;
 mod windows;
 
@@ -51,6 +53,8 @@ const WORKERS: &[Worker] = &[
     ("people", |app| people::run(app).boxed()),
     ("windows", |app| windows::run(app).boxed()),
     ("walk", |app| walk::run(app).boxed()),
+    ("keep", |app| keep::run(app).boxed()),
+    ("sweep", |app| sweep::run(app).boxed()),
     ("clean", |app| clean::run(app).boxed()),
 ];
 
@@ -60,12 +64,12 @@ pub const COUNT: usize = WORKERS.len();
 /// Starts all workers.
 pub fn start(app: &App) {
     for worker in WORKERS {
-        keep(app, *worker);
+        watch(app, *worker);
     }
 }
 
 /// Runs a worker until the server stops; one that panics is started again.
-fn keep(app: &App, (name, worker): Worker) {
+fn watch(app: &App, (name, worker): Worker) {
     let app = app.clone();
     app.tasks.clone().spawn(async move {
         while AssertUnwindSafe(worker(app.clone())).catch_unwind().await.is_err() {
@@ -93,6 +97,8 @@ pub async fn is_idle(app: &App) -> posta_store::Result<bool> {
         posta_store::people::find_next_due(&mut tx).await?,
         posta_store::windows::find_next_due(&mut tx).await?,
         posta_store::walks::find_next_due(&mut tx).await?,
+        posta_store::keeps::find_next_due(&mut tx).await?,
+        posta_store::media::find_next_due(&mut tx).await?,
     ];
     Ok(app.under_way.is_zero() && due.into_iter().flatten().all(|due| due > now))
 }

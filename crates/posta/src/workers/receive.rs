@@ -46,9 +46,7 @@ async fn work_together(app: &App) -> posta_store::Result<usize> {
         count += 1;
     }
     tx.commit().await?;
-    app.wake.announced();
-    app.wake.fetch.notify_one();
-    app.wake.people.notify_one();
+    app.wake.of_news();
     Ok(count)
 }
 
@@ -75,9 +73,7 @@ async fn work_apart(app: &App) -> posta_store::Result<usize> {
             tx.commit().await?;
         }
     }
-    app.wake.announced();
-    app.wake.fetch.notify_one();
-    app.wake.people.notify_one();
+    app.wake.of_news();
     Ok(rows.len())
 }
 

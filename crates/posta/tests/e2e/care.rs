@@ -145,7 +145,7 @@ fn signed(secret: &str, payload: &Value) -> String {
     format!("{}.{payload}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
 }
 
-async fn call(stage: &Stage, what: &str, secret: &str, issued_at: i64) -> Answer {
+pub(crate) async fn call(stage: &Stage, what: &str, secret: &str, issued_at: i64) -> Answer {
     let payload = json!({
         "algorithm": "HMAC-SHA256", "issued_at": issued_at, "user_id": "27999000000000001",
     });

@@ -16,6 +16,7 @@ mod forms;
 mod happenings;
 mod history;
 mod inbound;
+mod keep;
 mod media;
 mod messages;
 mod order;

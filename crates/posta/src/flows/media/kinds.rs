@@ -1,5 +1,6 @@
 //! What a file is: as its owner says, as its first bytes say, and whether the two agree.
 
+use posta_core::event::AttachmentKind;
 use posta_core::message::MediaKind;
 
 /// How many of a file's first bytes tell what it is.
@@ -24,6 +25,18 @@ const TYPES: [(&str, &str, &str); 15] = [
     ("video/webm", "webm", "webm"),
     ("application/pdf", "pdf", "pdf"),
 ];
+
+/// Further types that come and cannot be sent, with the endings of their names.
+const RECEIVED: [(&str, &str); 5] = [
+    ("image/webp", "webp"),
+    ("image/heif", "heic"),
+    ("image/avif", "avif"),
+    ("video/3gpp", "3gp"),
+    ("audio/amr", "amr"),
+];
+
+/// What a document of no known type is; nothing that a browser runs.
+const BYTES: &str = "application/octet-stream";
 
 /// Other names of the same types.
 const OTHER_NAMES: [(&str, &str); 8] = [
@@ -59,7 +72,7 @@ pub(super) fn settle(head: &[u8], declared: Option<&str>) -> Result<String, Stri
         return Err("is of a type that no platform takes".to_owned());
     };
     let declared = declared.map(plain);
-    let declared = declared.filter(|one| !one.is_empty() && one != "application/octet-stream");
+    let declared = declared.filter(|one| !one.is_empty() && one != BYTES);
     match declared {
         None => Ok(found),
         Some(declared) if container(&declared) == container(&found) => Ok(declared),
@@ -67,11 +80,47 @@ pub(super) fn settle(head: &[u8], declared: Option<&str>) -> Result<String, Stri
     }
 }
 
+/// Settles what a file is that came with a message. Only pictures, films and sound are what their
+/// bytes say; a document may be anything, and what else comes, such as a page, is nothing to keep.
+///
+/// # Errors
+/// Why it is not kept.
+pub(super) fn settle_received(
+    head: &[u8],
+    kind: AttachmentKind,
+    declared: Option<&str>,
+) -> Result<String, String> {
+    if head.is_empty() {
+        return Err("is empty".to_owned());
+    }
+    let found = infer::get(head).map(|found| plain(found.mime_type()));
+    let is_media = |name: &String| {
+        ["image/", "video/", "audio/"].iter().any(|group| name.starts_with(group))
+            && !name.contains("xml")
+    };
+    match settle(head, declared).ok().or_else(|| found.filter(is_media)) {
+        // The container is the same, and a platform does not always say which of the two it is.
+        Some(name) if name == "video/mp4" && kind == AttachmentKind::Audio => {
+            Ok("audio/mp4".to_owned())
+        }
+        Some(name) => Ok(name),
+        None if kind == AttachmentKind::File => Ok(BYTES.to_owned()),
+        None => Err("is no picture, film or sound".to_owned()),
+    }
+}
+
+/// Whether a browser may show files of a type by itself, and not only save them.
+#[must_use]
+pub fn is_shown(content_type: &str) -> bool {
+    matches!(kind_of(content_type), MediaKind::Image | MediaKind::Video | MediaKind::Audio)
+}
+
 /// The ending of the names of files of a type.
 #[must_use]
 pub fn extension(content_type: &str) -> &'static str {
-    let found = TYPES.iter().find(|(name, _, _)| *name == content_type);
-    found.map_or("bin", |(_, ending, _)| ending)
+    let sent = TYPES.iter().map(|(name, ending, _)| (*name, *ending));
+    let mut all = sent.chain(RECEIVED);
+    all.find(|(name, _)| *name == content_type).map_or("bin", |(_, ending)| ending)
 }
 
 /// What files of a type are attached as.
@@ -117,6 +166,33 @@ mod tests {
             assert!(settle(other, None).is_err());
             assert!(settle(other, Some("image/png")).is_err());
         }
+    }
+
+    #[test]
+    fn what_comes_is_media_or_a_document_and_never_a_page() {
+        use AttachmentKind::{Audio, File, Image, Share, Video};
+        let webp = b"RIFF\x24\0\0\0WEBPVP8 ";
+        let page = b"<!DOCTYPE html><html><script>";
+        for (head, kind, declared, expected) in [
+            (PNG, Image, Some("image/png"), Some("image/png")),
+            (PNG, Image, Some("image/jpeg"), Some("image/png")),
+            (PNG, Share, None, Some("image/png")),
+            (webp.as_slice(), Image, Some("image/webp"), Some("image/webp")),
+            (MP4, Audio, None, Some("audio/mp4")),
+            (MP4, Video, Some("application/octet-stream"), Some("video/mp4")),
+            (page, Share, Some("text/html"), None),
+            (page, Image, Some("image/png"), None),
+            (page, File, Some("text/html"), Some("application/octet-stream")),
+            (b"", File, None, None),
+            (b"PK\x03\x04", File, None, Some("application/octet-stream")),
+        ] {
+            let found = settle_received(head, kind, declared);
+            assert_eq!(found.ok().as_deref(), expected, "{kind:?} {declared:?}");
+        }
+        let svg = b"<svg xmlns=\"http://www.w3.org/2000/svg\" onload=\"alert(1)\"/>";
+        assert!(settle_received(svg, Image, Some("image/svg+xml")).is_err());
+        assert_eq!((extension("image/webp"), extension("image/png")), ("webp", "png"));
+        assert!(is_shown("image/webp") && !is_shown("application/pdf") && !is_shown(BYTES));
     }
 
     #[test]

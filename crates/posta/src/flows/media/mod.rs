@@ -1,7 +1,9 @@
-//! Files to be sent: handed in to us, kept for a week under a name that cannot be guessed, and handed
-//! in at platforms that keep them, once per account.
+//! Files under names that cannot be guessed. Those to be sent are handed in to us, kept for a week, and
+//! handed in at platforms that keep them, once per account. Copies of what people sent are kept with
+//! their messages, if the settings say so.
 
 mod incoming;
+mod keep;
 mod kinds;
 mod sweep;
 
@@ -18,8 +20,9 @@ use posta_store::jobs::{self, Job};
 use posta_store::media::{self, Media as File};
 
 pub use self::incoming::Incoming;
-pub use self::kinds::{extension, kind_of, kind_of_name};
-pub use self::sweep::sweep;
+pub use self::keep::{LEASE as KEEP_LEASE, ask as ask_to_keep, forget as forget_copies, keep};
+pub use self::kinds::{extension, is_shown, kind_of, kind_of_name};
+pub use self::sweep::{delete_orphans, sweep};
 use super::line::Line;
 use super::send::LEASE;
 use super::{FlowError, Invalid};
@@ -28,7 +31,7 @@ use crate::app::App;
 /// The largest file that is taken, in bytes.
 pub const LARGEST: u64 = 25 << 20;
 
-/// How long a file is kept.
+/// How long a file is kept that was handed in.
 pub const KEPT: Duration = Duration::from_hours(7 * 24);
 
 /// Where a file is on disk.
@@ -116,6 +119,28 @@ pub async fn check(
         if u64::try_from(file.size).unwrap_or(u64::MAX) > limit.max_bytes {
             let (size, most) = (file.size, limit.max_bytes);
             return Err(invalid(&format!("{kind} has {size} bytes; {most} are the most")).into());
+        }
+    }
+    Ok(())
+}
+
+/// Notes which files of ours an account sends, so that they go when its data does.
+///
+/// # Errors
+/// When the database failed.
+pub async fn note_use(
+    app: &App,
+    tx: &mut Tx,
+    account: &Account,
+    content: &Content,
+) -> posta_store::Result<()> {
+    let Content::Media { items, .. } = content else { return Ok(()) };
+    for item in items {
+        let MediaSource::Url(url) = &item.source else { continue };
+        if let Some(name) = name_in(app, url)
+            && find(app, tx, &name).await?.is_some()
+        {
+            media::insert_use(tx, &account.id, &name).await?;
         }
     }
     Ok(())

@@ -12,6 +12,7 @@ use super::{Taken, Told};
 use crate::app::App;
 use crate::config::MediaPolicy;
 use crate::flows::events::{ConversationBlock, InboxAccount, Payload, message_block};
+use crate::flows::media;
 
 pub(super) async fn deleted(
     app: &App,
@@ -32,6 +33,7 @@ pub(super) async fn deleted(
         conversations::get_locked(tx, &account.workspace_id, &message.conversation_id).await?;
     if is_purged(app) {
         purge(&mut message);
+        media::forget_copies(tx, &message.id).await?;
         if conversation.last_message_at == Some(message.sent_at) {
             conversation.last_message = None;
             conversations::update_activity(tx, &conversation).await?;

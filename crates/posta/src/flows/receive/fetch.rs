@@ -89,8 +89,7 @@ pub async fn fetch(app: &App, row: &Fetch) -> posta_store::Result<()> {
         Err(error) => not_read(app, &mut tx, &account, row, &error).await?,
     }
     tx.commit().await?;
-    app.wake.announced();
-    app.wake.people.notify_one();
+    app.wake.of_news();
     Ok(())
 }
 

@@ -17,9 +17,9 @@ use crate::flows::events::{
     ConversationBlock, InboxAccount, Payload, message_block, started_conversation,
 };
 use crate::flows::metadata::metadata;
-use crate::flows::people;
 use crate::flows::private_reply::{self, Met};
 use crate::flows::window::{self, Opener, Opening};
+use crate::flows::{media, people};
 
 /// How far the platform's clock may be behind ours.
 const CLOCKS: Duration = Duration::from_mins(1);
@@ -158,6 +158,7 @@ async fn insert(
         }
     }
     if messages::insert(tx, stored).await? {
+        media::ask_to_keep(app, tx, stored).await?;
         return Ok(waiting);
     }
     // Somebody stored it since we looked; then this transaction must look again.

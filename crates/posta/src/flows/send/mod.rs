@@ -81,6 +81,9 @@ pub async fn enqueue(
     for content in allowed.messages {
         let message = message(app, request, content, first.clone());
         messages::insert(tx, &message).await?;
+        if let Some(content) = &message.content {
+            media::note_use(app, tx, request.account, content).await?;
+        }
         let job = Job {
             id: app.ids.next(),
             kind: JOB.to_owned(),
