@@ -50,7 +50,9 @@ impl Download {
                 return Err(forbidden("the link is not one of https"));
             }
             let client = if url.scheme() == "https" { guarded } else { http };
-            client.check(url.as_str()).map_err(|why| Closed::Forbidden(format!("the link {why}")))?;
+            client
+                .check(url.as_str())
+                .map_err(|why| Closed::Forbidden(format!("the link {why}")))?;
             let request = client.get(url.clone()).timeout(DOWNLOAD_TIMEOUT);
             let opened = client.open(request).await.map_err(Closed::Later)?;
             let status = opened.status;
