@@ -106,6 +106,64 @@ story! {
 }
 
 story! {
+    /// A repeat under the same key gets the first answer, whether or not its client stayed to hear it;
+    /// what was not sent leaves the key free.
+    async fn a_private_reply_is_repeated_once_per_key(stage: Stage) {
+        stage.connect().await;
+        let (post, comment) = comments(stage).await;
+        let path = format!("inbox/comments/{post}/{comment}/private-reply");
+        let ask = async |text: &str, key: &str| {
+            let body = json!({"accountId": stage.account, "message": text});
+            stage.call(Method::POST, &path, Some(&body), &[("idempotency-key", key)]).await
+        };
+        let wrong = r#"{"error":{"message":"No","type":"OAuthException","code":100,
+            "error_subcode":2534015}}"#;
+        stage.proxy.will(&[Fault::Answer(400, wrong), Fault::HoldAnswer]);
+        ask("40 €", "first").await.expect_error(400, "platform_api_error");
+        let hang_up = async {
+            stage.proxy.arrived().await;
+            ask("40 €", "first").await.expect_error(409, "idempotency_conflict");
+            ask("40 €", "second").await.expect_error(409, "idempotency_conflict");
+        };
+        tokio::select! {
+            _ = ask("40 €", "first") => panic!("the platform has not answered"),
+            () = hang_up => {}
+        }
+        stage.proxy.release();
+        stage.settle().await;
+        let again = ask("40 €", "first").await;
+        assert_eq!(again.headers["idempotent-replayed"], "true");
+        let again = again.expect(200);
+        assert_eq!(again["messageId"], stage.messages(MIRA).await[0]["id"]);
+        assert_eq!(again["commentId"], comment);
+        ask("41 €", "first").await.expect_error(422, "idempotency_key_reused");
+        ask("40 €", "second").await.expect_error(400, "private_reply_consumed");
+        assert_eq!(stage.proxy.sends(), 2);
+    }
+}
+
+story! {
+    /// Nobody knows whether the reply went out, and its echo tells: then so does a repeat.
+    async fn a_repeated_private_reply_learns_from_the_echo(stage: Stage) {
+        stage.connect().await;
+        let (post, comment) = comments(stage).await;
+        let path = format!("inbox/comments/{post}/{comment}/private-reply");
+        let body = json!({"accountId": stage.account, "message": "40 €"});
+        let key = [("idempotency-key", "once")];
+        let ask = async || stage.call(Method::POST, &path, Some(&body), &key).await;
+        stage.control("instagram/hold", &json!({"client_id": crate::support::CLIENT_ID})).await;
+        stage.proxy.will(&[Fault::CutAfter]);
+        ask().await.expect_error(502, "outcome_unknown");
+        ask().await.expect_error(409, "idempotency_conflict");
+        stage.control("instagram/flush", &json!({"client_id": crate::support::CLIENT_ID})).await;
+        stage.settle().await;
+        let told = ask().await.expect(200);
+        assert_eq!(told["messageId"], stage.messages(MIRA).await[0]["id"]);
+        assert_eq!(stage.proxy.sends(), 1);
+    }
+}
+
+story! {
     /// The platform knows of a reply that we do not: the comment is spent for good.
     async fn a_reply_from_elsewhere_spends_the_comment(stage: Stage) {
         stage.connect().await;
