@@ -225,6 +225,10 @@ story! {
         let element = json!({"title": "x".repeat(81), "subtitle": "y"});
         let phone = json!({"type": "phone", "title": "Call", "phone": "+4930"});
         let url = "https://shop.example/a.jpg";
+        let file = ("file", "a.pdf", &b"%PDF-1.7 no picture"[..]);
+        let kept = stage.upload("media/upload-direct", &[], file, &[]).await.expect(200);
+        let pdf = kept["url"].as_str().unwrap();
+        let gone = pdf.replace("/media/", "/media/x");
         for (form, code, param) in [
             (json!({"message": "Hi", "quickReplies": [good, good, good, reply]}),
                 "invalid_field_value", "quickReplies[3].title"),
@@ -245,6 +249,15 @@ story! {
             (json!({"attachmentId": "17"}), "missing_required_field", "attachmentType"),
             (json!({"attachments": [{"type": "image"}]}),
                 "missing_required_field", "attachments[0].url"),
+            (json!({"attachments": [{"url": url}, {"url": "ftp://x/a.jpg"}]}),
+                "invalid_field_value", "attachments[1].url"),
+            (json!({"attachments": [{"url": url}, {"url": url, "type": "smell"}]}),
+                "invalid_field_value", "attachments[1].type"),
+            (json!({"attachmentUrl": gone}), "invalid_field_value", "attachmentUrl"),
+            (json!({"attachments": [{"url": url}, {"url": gone, "type": "image"}]}),
+                "invalid_field_value", "attachments[1].url"),
+            (json!({"attachments": [{"url": pdf, "type": "image"}]}),
+                "invalid_field_value", "attachments[0].url"),
             (json!({"sharedMediaId": "17", "message": "Hi"}), "invalid_field_value", "sharedMediaId"),
             (json!({"sticker": "star"}), "invalid_field_value", "sticker"),
             (json!({"message": "Hi", "sentVia": "ghost"}), "invalid_field_value", "sentVia"),

@@ -122,7 +122,8 @@ pub(super) fn attached(
     if id.is_some() && kind.is_none() {
         return Err(ApiError::missing(kind_param));
     }
-    Ok(Attached { kind: kind.unwrap_or(guess), source, kind_param: kind_param.to_owned() })
+    let (kind_param, source_param) = (kind_param.to_owned(), url_param.to_owned());
+    Ok(Attached { kind: kind.unwrap_or(guess), source, kind_param, source_param })
 }
 
 pub(crate) fn quick_reply(reply: &QuickReplyRequest) -> QuickReply {

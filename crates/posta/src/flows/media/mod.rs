@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use posta_core::capability::Limits;
 use posta_core::failure::{Code, ConnectorError, Retry};
-use posta_core::id::WorkspaceId;
 use posta_core::message::{Content, Media, MediaKind, MediaSource, Sent};
 use posta_store::Tx;
 use posta_store::accounts::Account;
@@ -24,7 +23,7 @@ pub use self::keep::{LEASE as KEEP_LEASE, ask as ask_to_keep, forget as forget_c
 pub use self::kinds::{extension, is_shown, kind_of, kind_of_name};
 pub use self::sweep::{delete_orphans, sweep};
 use super::line::Line;
-use super::send::LEASE;
+use super::send::{Attached, LEASE};
 use super::{FlowError, Invalid};
 use crate::app::App;
 
@@ -73,52 +72,41 @@ pub async fn find(app: &App, tx: &mut Tx, name: &str) -> posta_store::Result<Opt
     Ok(file.filter(|file| file.content_type.is_some() && file.expires_at > now))
 }
 
-/// Finds a file of a workspace by its URL; `None` when the URL leads elsewhere.
+/// Checks the files of ours among what is attached against what the platform takes.
 ///
 /// # Errors
-/// When the URL is one of ours and there is no such file, or it is somebody else's.
-pub async fn of_url(
-    app: &App,
-    tx: &mut Tx,
-    owner: &WorkspaceId,
-    url: &str,
-) -> Result<Option<File>, FlowError> {
-    let Some(name) = name_in(app, url) else {
-        return Ok(None);
-    };
-    let file = find(app, tx, &name).await?.filter(|file| file.workspace_id == *owner);
-    let missing = || invalid("attachmentUrl names a file that is no longer kept; hand it in again");
-    file.map(Some).ok_or_else(|| missing().into())
-}
-
-/// Checks the files of ours that a message carries against what the platform takes.
-///
-/// # Errors
-/// What the platform does not take. Or the database failed.
+/// What the platform does not take, or that a file is gone or somebody else's. Or the database failed.
 pub async fn check(
     app: &App,
     tx: &mut Tx,
     account: &Account,
     limits: &Limits,
-    content: &Content,
+    attachments: &[Attached],
 ) -> Result<(), FlowError> {
-    let Content::Media { items, .. } = content else {
-        return Ok(());
-    };
-    for item in items {
-        let MediaSource::Url(url) = &item.source else { continue };
-        let Some(file) = of_url(app, tx, &account.workspace_id, url).await? else { continue };
-        let Some(limit) = limits.media.iter().find(|limit| limit.kind == item.kind) else {
+    for attached in attachments {
+        let MediaSource::Url(url) = &attached.source else { continue };
+        let Some(name) = name_in(app, url) else { continue };
+        let refused = |problem: String| {
+            let param = attached.source_param.clone();
+            let message = format!("{param} {problem}");
+            FlowError::from(Invalid { code: Code::InvalidFieldValue, param, message })
+        };
+        let file = find(app, tx, &name).await?;
+        let Some(file) = file.filter(|file| file.workspace_id == account.workspace_id) else {
+            let problem = "names a file that is no longer kept; hand it in again";
+            return Err(refused(problem.to_owned()));
+        };
+        let Some(limit) = limits.media.iter().find(|limit| limit.kind == attached.kind) else {
             continue;
         };
-        let (kind, own) = (word(item.kind), file.content_type.as_deref().unwrap_or_default());
+        let (kind, own) = (word(attached.kind), file.content_type.as_deref().unwrap_or_default());
         if !limit.types.contains(&own) {
             let types = limit.types.join(", ");
-            return Err(invalid(&format!("{kind} must be one of {types}; this is {own}")).into());
+            return Err(refused(format!("is {own}; {kind} must be one of {types}")));
         }
         if u64::try_from(file.size).unwrap_or(u64::MAX) > limit.max_bytes {
             let (size, most) = (file.size, limit.max_bytes);
-            return Err(invalid(&format!("{kind} has {size} bytes; {most} are the most")).into());
+            return Err(refused(format!("has {size} bytes; {kind} has {most} at most")));
         }
     }
     Ok(())
@@ -144,11 +132,6 @@ pub async fn note_use(
         }
     }
     Ok(())
-}
-
-fn invalid(message: &str) -> Invalid {
-    let (code, param) = (Code::InvalidFieldValue, "attachmentUrl".to_owned());
-    Invalid { code, param, message: message.to_owned() }
 }
 
 /// Hands in at the platform what a message carries of our files, unless that was done before, and

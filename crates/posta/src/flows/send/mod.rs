@@ -113,9 +113,7 @@ pub async fn allowed(app: &App, tx: &mut Tx, request: &Request<'_>) -> Result<Al
     let account = request.account;
     let platform = can_send(account)?;
     let messages = draft::messages(platform.limits(), platform.title(), &request.draft)?;
-    for content in &messages {
-        media::check(app, tx, account, platform.limits(), content).await?;
-    }
+    media::check(app, tx, account, platform.limits(), &request.draft.attachments).await?;
     let is_connected = account.state == State::Connected;
     if !is_connected && !request.may_wait {
         return Err(disconnected(app, account).into());

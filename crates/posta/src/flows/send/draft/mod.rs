@@ -34,7 +34,7 @@ pub struct Draft {
     pub is_split: bool,
 }
 
-/// Something attached, and the field that it came in.
+/// Something attached, and the fields that it came in.
 #[derive(Clone, Debug)]
 pub struct Attached {
     /// What it is.
@@ -43,6 +43,8 @@ pub struct Attached {
     pub source: MediaSource,
     /// The field that says what it is.
     pub kind_param: String,
+    /// The field that says where the platform gets it.
+    pub source_param: String,
 }
 
 /// Turns a draft into messages, in their order: what is attached goes first.

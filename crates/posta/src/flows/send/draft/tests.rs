@@ -30,7 +30,8 @@ fn limits() -> Limits {
 
 fn attached(kind: MediaKind) -> Attached {
     let source = MediaSource::Uploaded("1".into());
-    Attached { kind, source, kind_param: "attachmentType".into() }
+    let (kind_param, source_param) = ("attachmentType".into(), "attachmentUrl".into());
+    Attached { kind, source, kind_param, source_param }
 }
 
 fn reply(title: &str) -> QuickReply {
