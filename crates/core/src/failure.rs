@@ -94,6 +94,8 @@ codes! {
     PlatformNotSupported = "platform_not_supported", 400, InvalidRequestError,
         "Posta does not know this platform, or not for this call.",
         "Use a platform that the server lists.";
+    PlatformLimitation = "PLATFORM_LIMITATION", 400, InvalidRequestError,
+        "The platform gives apps no access to this.", "Do without it for this account.";
     ConversationNotStartable = "PLATFORM_NOT_SUPPORTED", 400, InvalidRequestError,
         "On this platform an account cannot start a conversation.",
         "Wait until the person writes, or answer a comment of theirs privately.";

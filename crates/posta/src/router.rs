@@ -14,10 +14,11 @@ use utoipa_axum::routes;
 
 use crate::api::{
     accept, account_health, account_list, accounts, attachments, auth, callbacks, comments,
-    connect, conversation_acts, conversation_search, conversations, describe, docs, doctor,
-    event_log, events, follow_status, health, history, inbound, keys, labels, media, mentions,
-    menus, messages, moderation, oauth_app_list, oauth_app_test, oauth_apps, observe, posts,
-    private_reply, profiles, reactions, send, subscription, webhook_logs, webhook_test, webhooks,
+    connect, conversation_acts, conversation_list, conversation_search, conversations, describe,
+    docs, doctor, event_log, events, follow_status, follower_stats, health, history, inbound, keys,
+    labels, media, mentions, menus, messages, moderation, oauth_app_list, oauth_app_test,
+    oauth_apps, observe, posts, private_reply, profiles, reactions, send, subscription,
+    webhook_logs, webhook_test, webhooks,
 };
 use crate::app::App;
 
@@ -32,6 +33,7 @@ fn with_key() -> OpenApiRouter<App> {
         .routes(routes!(profiles::get, profiles::update, profiles::delete))
         .routes(routes!(account_list::list))
         .routes(routes!(account_health::all))
+        .routes(routes!(follower_stats::get))
         .routes(routes!(accounts::rename, accounts::move_to_profile, accounts::delete))
         .routes(routes!(account_health::one))
         .routes(routes!(doctor::diagnose))
@@ -47,11 +49,15 @@ fn with_key() -> OpenApiRouter<App> {
         .routes(routes!(mentions::list))
         .routes(routes!(mentions::reply))
         .routes(routes!(moderation::like, moderation::unlike))
+        .routes(routes!(moderation::like_post, moderation::unlike_post))
+        .routes(routes!(moderation::pin, moderation::unpin))
+        .routes(routes!(moderation::moderate))
+        .routes(routes!(moderation::edit))
         .routes(routes!(attachments::get))
         .routes(routes!(oauth_apps::get, oauth_apps::update, oauth_apps::delete))
         .routes(routes!(oauth_app_test::test))
         .routes(routes!(connect::start, connect::finish))
-        .routes(routes!(conversations::list, conversation_acts::start))
+        .routes(routes!(conversation_list::list, conversation_acts::start))
         .routes(routes!(conversation_search::search))
         .routes(routes!(conversations::get, conversations::update, conversations::delete))
         .routes(routes!(messages::mark_read))

@@ -50,7 +50,7 @@ pub(crate) struct AttachmentAnswer {
 /// Leads to an attachment. The platform's own URL expires; once it may have, a fresh one is asked for.
 #[utoipa::path(get,
     path = "/v1/inbox/conversations/{conversationId}/messages/{messageId}/attachments/{index}",
-    operation_id = "get_inbox_message_attachment", tag = "Inbox",
+    operation_id = "get_message_attachment", tag = "Inbox",
     params(("conversationId" = String, Path, description = "Our id of it, or the platform's"),
         ("messageId" = String, Path, description = "The platform's id of it, or ours"),
         ("index" = usize, Path, description = "Its place among the attachments, from 0"),

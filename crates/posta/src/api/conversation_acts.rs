@@ -2,18 +2,20 @@
 //! that is refused.
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{FromRequest, Request, State};
 use posta_core::failure::Code;
 use posta_core::id::AccountId;
 use posta_store::accounts::{Account, State as AccountState};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::Object;
 
 use super::auth::Caller;
 use super::describe::one_of;
 use super::error::{ApiError, Result};
-use super::extract::{Body, Segment};
+use super::extract::{Body, Segment, from_value};
+use super::form::Form;
 use crate::app::App;
 use crate::flows::line;
 
@@ -133,7 +135,7 @@ pub(crate) async fn thread_control(
         return Err(ApiError::new(Code::AccountDisconnected, problem));
     }
     let target = request.target_app_id.as_deref();
-    line::pass(&app, &account, &conversation.participant_id, target).await.map_err(|error| {
+    line::pass(&app, &account, &conversation, target).await.map_err(|error| {
         let mut error = ApiError::from(error);
         error.more.platform = Some(account.platform.clone());
         error
@@ -173,18 +175,34 @@ pub(crate) struct StartRequest {
     account_id: AccountId,
 }
 
+/// The same as a form.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(dead_code, reason = "it describes a form that is read field by field")]
+pub(crate) struct StartForm {
+    /// The account that would write.
+    account_id: AccountId,
+}
+
 /// Refuses to start a conversation: on the platforms of this version only people can, by writing
 /// or by a comment that is answered privately.
 #[utoipa::path(post, path = "/v1/inbox/conversations", operation_id = "create_inbox_conversation",
-    tag = "Inbox", request_body = StartRequest,
+    tag = "Inbox",
+    request_body(content((StartRequest = "application/json"), (StartForm = "multipart/form-data"))),
     responses((status = 400, description = "Only the person can start it")))]
 pub(crate) async fn start(
     State(app): State<App>,
     caller: Caller,
-    body: Body<StartRequest>,
+    request: Request,
 ) -> Result<Json<TypingAnswer>> {
+    let request: StartRequest = if Form::is_in(&request) {
+        let account = Form::read(request).await?.only("accountId").await?;
+        from_value(account.map_or_else(|| json!({}), |id| json!({"accountId": id})))?
+    } else {
+        Body::from_request(request, &app).await?.value
+    };
     let mut tx = app.db.read().await?;
-    let account = caller.account(&mut tx, &body.value.account_id).await?;
+    let account = caller.account(&mut tx, &request.account_id).await?;
     let problem =
         "a conversation begins when the person writes, or with a private reply to a comment";
     Err(not_supported(Code::ConversationNotStartable, &account, problem))

@@ -13,10 +13,11 @@ use utoipa::openapi::schema::Object;
 use utoipa::{IntoParams, ToSchema};
 
 use super::auth::Caller;
-use super::conversations::{Meta, status};
+use super::conversations::status;
 use super::describe::one_of;
 use super::error::{ApiError, Result};
 use super::extract::Query;
+use super::meta::Meta;
 use super::page::{self, CursorPage};
 use crate::app::App;
 use crate::flows::events::participant_name;

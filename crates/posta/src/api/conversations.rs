@@ -1,11 +1,11 @@
-//! Conversations: listed, read, put away, deleted here.
+//! A conversation: its shape, read, put away, deleted here.
 
 use axum::Json;
 use axum::extract::State;
-use posta_core::id::{AccountId, ProfileId, RemoteThread};
+use posta_core::id::{AccountId, RemoteThread};
 use posta_core::time::Timestamp;
-use posta_store::accounts::{self, Account};
-use posta_store::conversations::{self, Conversation, Filter, Status};
+use posta_store::accounts::Account;
+use posta_store::conversations::{self, Conversation, Status};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::openapi::schema::Object;
@@ -15,10 +15,10 @@ use super::auth::Caller;
 use super::describe::one_of;
 use super::error::Result;
 use super::extract::{Body, Query, Segment};
-use super::page::{self, CursorPage};
 use crate::app::App;
-use crate::flows::events::participant_name;
+use crate::flows::events::{Owner, participant_name};
 use crate::flows::people::{FollowBlock, follow_block};
+use crate::flows::receive::Control;
 use crate::flows::window::{self, Window};
 
 /// The largest number of unread messages that is told.
@@ -64,6 +64,10 @@ pub(crate) struct ConversationShape {
     /// Always null: ads are not looked up.
     #[schema(value_type = Option<Object>)]
     ad_attribution: Option<Value>,
+    /// Who holds it: the app that the account is connected through, the platform's own agent, or
+    /// another app. Absent while the platform never said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thread_control: Option<Owner>,
     /// Its reply window; null where the platform has none.
     window: Option<Window>,
 }
@@ -72,10 +76,15 @@ pub(super) fn status() -> Object {
     one_of("Whether it is in the inbox or put away.", &["active", "archived"])
 }
 
-fn shape(conversation: Conversation, account: &Account, now: Timestamp) -> ConversationShape {
+pub(super) fn shape(
+    conversation: Conversation,
+    account: &Account,
+    now: Timestamp,
+) -> ConversationShape {
     let platform = posta_platforms::get(&account.platform);
     ConversationShape {
         instagram_profile: follow_block(&conversation),
+        thread_control: Control::of(&conversation).map(|control| control.owner),
         window: platform.and_then(|platform| window::of(platform, &conversation, now)),
         id: conversation.remote_id.to_string(),
         platform: account.platform.clone(),
@@ -94,128 +103,6 @@ fn shape(conversation: Conversation, account: &Account, now: Timestamp) -> Conve
         metadata: conversation.metadata.map(|json| json.0),
         ad_attribution: None,
     }
-}
-
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(rename_all = "camelCase")]
-#[into_params(parameter_in = Query)]
-pub(crate) struct ListQuery {
-    /// Only those of this profile.
-    profile_id: Option<ProfileId>,
-    /// Only those on this platform.
-    platform: Option<String>,
-    #[param(schema_with = status)]
-    status: Option<Status>,
-    /// `inbox` (the default); nothing is in `requests`.
-    folder: Option<String>,
-    /// `desc` (the default) or `asc`, by the time of the last change.
-    sort_order: Option<SortOrder>,
-    /// How many, at most 100.
-    limit: Option<i64>,
-    /// Where to go on.
-    cursor: Option<String>,
-    /// Only those of this account.
-    account_id: Option<AccountId>,
-    /// Only those whose contact has these tags; no contact has any yet.
-    tags: Option<String>,
-}
-
-/// Which end comes first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum SortOrder {
-    /// The oldest.
-    Asc,
-    /// The newest.
-    Desc,
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ConversationList {
-    data: Vec<ConversationShape>,
-    pagination: CursorPage,
-    meta: Meta,
-}
-
-/// How complete an answer over several accounts is. Ours is from our own database, so always whole.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Meta {
-    /// How many accounts it is about.
-    accounts_queried: usize,
-    /// Always 0.
-    accounts_failed: usize,
-    /// Always empty.
-    #[schema(value_type = Vec<Object>)]
-    failed_accounts: Vec<Value>,
-    /// Now.
-    last_updated: Timestamp,
-    /// Always empty.
-    #[schema(value_type = Vec<Object>)]
-    accounts_skipped: Vec<Value>,
-}
-
-impl Meta {
-    pub(super) fn of(accounts: usize, now: Timestamp) -> Self {
-        Self {
-            accounts_queried: accounts,
-            accounts_failed: 0,
-            failed_accounts: Vec::new(),
-            last_updated: now,
-            accounts_skipped: Vec::new(),
-        }
-    }
-}
-
-/// Lists conversations of all accounts, newest first.
-#[utoipa::path(get, path = "/v1/inbox/conversations", operation_id = "list_inbox_conversations",
-    tag = "Inbox", params(ListQuery),
-    responses((status = 200, body = ConversationList)))]
-pub(crate) async fn list(
-    State(app): State<App>,
-    caller: Caller,
-    Query(query): Query<ListQuery>,
-) -> Result<Json<ConversationList>> {
-    let limit = page::limit(query.limit, 50, 100)?;
-    let place = page::place(query.cursor.as_deref())?;
-    let profiles = caller.narrow(query.profile_id);
-    let now = app.clock.now();
-    let mut tx = app.db.read().await?;
-    if let Some(id) = &query.account_id {
-        caller.account(&mut tx, id).await?;
-    }
-    let account_filter = accounts::Filter {
-        profiles: profiles.as_deref(),
-        platform: query.platform.as_deref(),
-        state: None,
-    };
-    let all = accounts::list(&mut tx, caller.workspace(), &account_filter, None, i64::MAX).await?;
-    let filter = Filter {
-        profiles: profiles.as_deref(),
-        platform: query.platform.as_deref(),
-        account: query.account_id.as_ref(),
-        status: query.status,
-        is_ascending: query.sort_order == Some(SortOrder::Asc),
-        after: place.as_ref(),
-    };
-    let has_tags = query.tags.as_deref().is_some_and(|tags| !tags.trim().is_empty());
-    let mut rows = if has_tags || query.folder.as_deref() == Some("requests") {
-        Vec::new()
-    } else {
-        conversations::list(&mut tx, caller.workspace(), &filter, limit + 1).await?
-    };
-    let pagination =
-        page::cut(&mut rows, limit, |one| page::cursor(one.updated_at, one.id.as_str()));
-    let data = rows
-        .into_iter()
-        .filter_map(|row| {
-            let account = all.iter().find(|account| account.id == row.account_id)?;
-            Some(shape(row, account, now))
-        })
-        .collect();
-    let queried = all.iter().filter(|one| query.account_id.as_ref().is_none_or(|id| *id == one.id));
-    let meta = Meta::of(queried.count(), now);
-    Ok(Json(ConversationList { data, pagination, meta }))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]

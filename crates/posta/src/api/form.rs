@@ -3,6 +3,7 @@
 use axum::extract::multipart::{Field, MultipartError};
 use axum::extract::{DefaultBodyLimit, FromRequest, Multipart, Request};
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use posta_core::failure::Code;
 use posta_store::media::Media;
 
@@ -51,6 +52,24 @@ impl Form {
         multipart
             .map(Self)
             .map_err(|rejection| ApiError::new(Code::InvalidContent, rejection.body_text()))
+    }
+
+    /// Whether a request is a form.
+    pub(crate) fn is_in(request: &Request) -> bool {
+        let content_type = request.headers().get(CONTENT_TYPE);
+        let text = content_type.and_then(|value| value.to_str().ok());
+        text.is_some_and(|text| text.to_ascii_lowercase().starts_with("multipart/"))
+    }
+
+    /// Reads to the end and returns the text of one part, if it is there.
+    pub(crate) async fn only(mut self, name: &str) -> Result<Option<String>> {
+        let mut found = None;
+        while let Some(field) = self.0.next_field().await.map_err(|error| broken(&error))? {
+            if field.name() == Some(name) {
+                found = Some(text(field, name).await?);
+            }
+        }
+        Ok(found)
     }
 
     /// Reads the next part; the one named `file` is the file.

@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::auth::Caller;
 use super::comments::{check_text, loaded};
-use super::conversations::SortOrder;
+use super::conversation_list::SortOrder;
 use super::error::{ApiError, Result};
 use super::extract::{Body, Query};
 use super::idempotency::{self, IdempotencyKey};

@@ -15,7 +15,7 @@ use utoipa::openapi::schema::Object;
 use utoipa::{IntoParams, ToSchema};
 
 use super::auth::Caller;
-use super::conversations::SortOrder;
+use super::conversation_list::SortOrder;
 use super::describe::one_of;
 use super::error::Result;
 use super::extract::{Body, Query, Segment};

@@ -1,17 +1,17 @@
-//! Hiding comments, and liking them, which is refused.
+//! Hiding comments; and what else is done to them elsewhere, which is refused.
 
 use axum::Json;
 use axum::extract::State;
 use posta_core::failure::Code;
 use posta_core::id::{AccountId, RemoteComment};
-use posta_store::accounts::Account;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::auth::Caller;
 use super::comments::loaded;
-use super::error::{ApiError, Result};
-use super::extract::{Body, Query, Segments};
+use super::conversation_acts::not_supported;
+use super::error::Result;
+use super::extract::{Body, Query, Segment, Segments};
 use crate::app::App;
 use crate::flows::comments;
 
@@ -85,6 +85,20 @@ async fn set_hidden(
     Ok(Json(HideAnswer { status: "success", comment_id, hidden, platform }))
 }
 
+/// What no platform that Posta speaks lets apps do to comments or posts.
+async fn refuse(
+    app: &App,
+    caller: &Caller,
+    account: &AccountId,
+    problem: &str,
+) -> Result<Json<HideAnswer>> {
+    let account = loaded(app, caller, account).await?;
+    Err(not_supported(Code::PlatformNotSupported, &account, problem))
+}
+
+const NO_LIKES: &str = "no app can like comments or posts";
+const NO_PINS: &str = "no app can pin comments";
+
 /// Likes a comment: no platform that Posta speaks lets apps do so.
 #[utoipa::path(post, path = "/v1/inbox/comments/{postId}/{commentId}/like",
     operation_id = "like_inbox_comment", tag = "Comments",
@@ -96,7 +110,7 @@ pub(crate) async fn like(
     _path: Segments,
     body: Body<OfAccount>,
 ) -> Result<Json<HideAnswer>> {
-    Err(no_likes(&loaded(&app, &caller, &body.value.account_id).await?))
+    refuse(&app, &caller, &body.value.account_id, NO_LIKES).await
 }
 
 /// Takes a like back: no platform that Posta speaks lets apps do so.
@@ -110,10 +124,89 @@ pub(crate) async fn unlike(
     _path: Segments,
     Query(query): Query<AccountQuery>,
 ) -> Result<Json<HideAnswer>> {
-    Err(no_likes(&loaded(&app, &caller, &query.account_id).await?))
+    refuse(&app, &caller, &query.account_id, NO_LIKES).await
 }
 
-fn no_likes(account: &Account) -> ApiError {
-    let message = format!("{} lets no app like comments", account.platform);
-    ApiError::new(Code::PlatformNotSupported, message)
+/// Likes a post: no platform that Posta speaks lets apps do so.
+#[utoipa::path(post, path = "/v1/inbox/posts/{postId}/like", operation_id = "like_post",
+    tag = "Comments", params(("postId" = String, Path)), request_body = OfAccount,
+    responses((status = 400, description = "Always: `platform_not_supported`")))]
+pub(crate) async fn like_post(
+    State(app): State<App>,
+    caller: Caller,
+    _path: Segment,
+    body: Body<OfAccount>,
+) -> Result<Json<HideAnswer>> {
+    refuse(&app, &caller, &body.value.account_id, NO_LIKES).await
+}
+
+/// Takes a like of a post back: no platform that Posta speaks lets apps do so.
+#[utoipa::path(delete, path = "/v1/inbox/posts/{postId}/like", operation_id = "unlike_post",
+    tag = "Comments", params(("postId" = String, Path), AccountQuery),
+    responses((status = 400, description = "Always: `platform_not_supported`")))]
+pub(crate) async fn unlike_post(
+    State(app): State<App>,
+    caller: Caller,
+    _path: Segment,
+    Query(query): Query<AccountQuery>,
+) -> Result<Json<HideAnswer>> {
+    refuse(&app, &caller, &query.account_id, NO_LIKES).await
+}
+
+/// Pins a comment: no platform that Posta speaks lets apps do so.
+#[utoipa::path(post, path = "/v1/inbox/comments/{postId}/{commentId}/pin",
+    operation_id = "pin_inbox_comment", tag = "Comments",
+    params(("postId" = String, Path), ("commentId" = String, Path)), request_body = OfAccount,
+    responses((status = 400, description = "Always: `platform_not_supported`")))]
+pub(crate) async fn pin(
+    State(app): State<App>,
+    caller: Caller,
+    _path: Segments,
+    body: Body<OfAccount>,
+) -> Result<Json<HideAnswer>> {
+    refuse(&app, &caller, &body.value.account_id, NO_PINS).await
+}
+
+/// Unpins a comment: no platform that Posta speaks lets apps do so.
+#[utoipa::path(delete, path = "/v1/inbox/comments/{postId}/{commentId}/pin",
+    operation_id = "unpin_inbox_comment", tag = "Comments",
+    params(("postId" = String, Path), ("commentId" = String, Path), AccountQuery),
+    responses((status = 400, description = "Always: `platform_not_supported`")))]
+pub(crate) async fn unpin(
+    State(app): State<App>,
+    caller: Caller,
+    _path: Segments,
+    Query(query): Query<AccountQuery>,
+) -> Result<Json<HideAnswer>> {
+    refuse(&app, &caller, &query.account_id, NO_PINS).await
+}
+
+/// Lets a held comment through, or rejects it: no platform that Posta speaks holds comments.
+#[utoipa::path(post, path = "/v1/inbox/comments/{postId}/{commentId}/moderation",
+    operation_id = "set_comment_moderation", tag = "Comments",
+    params(("postId" = String, Path), ("commentId" = String, Path)), request_body = OfAccount,
+    responses((status = 400, description = "Always: `platform_not_supported`")))]
+pub(crate) async fn moderate(
+    State(app): State<App>,
+    caller: Caller,
+    _path: Segments,
+    body: Body<OfAccount>,
+) -> Result<Json<HideAnswer>> {
+    let problem = "comments are not held for review; hide or delete them";
+    refuse(&app, &caller, &body.value.account_id, problem).await
+}
+
+/// Changes a comment of the account: no platform that Posta speaks lets apps do so.
+#[utoipa::path(patch, path = "/v1/inbox/comments/{postId}/{commentId}",
+    operation_id = "edit_inbox_comment", tag = "Comments",
+    params(("postId" = String, Path), ("commentId" = String, Path)), request_body = OfAccount,
+    responses((status = 400, description = "Always: `platform_not_supported`")))]
+pub(crate) async fn edit(
+    State(app): State<App>,
+    caller: Caller,
+    _path: Segments,
+    body: Body<OfAccount>,
+) -> Result<Json<HideAnswer>> {
+    let problem = "a comment cannot be changed; delete it and write another";
+    refuse(&app, &caller, &body.value.account_id, problem).await
 }

@@ -3,7 +3,6 @@
 use axum::Json;
 use axum::extract::State;
 use futures_util::future::join_all;
-use posta_core::failure::{ConnectorError, Retry};
 use posta_core::id::{AccountId, ProfileId};
 use posta_core::time::Timestamp;
 use posta_platforms::contract::Post;
@@ -12,9 +11,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::auth::Caller;
-use super::conversations::SortOrder;
+use super::conversation_list::SortOrder;
 use super::error::Result;
 use super::extract::{Id, Query};
+use super::meta::{FailedAccount, Meta};
 use super::page::{self, CursorPage};
 use crate::app::App;
 use crate::flows::comments::{self, Posts};
@@ -113,51 +113,7 @@ pub(crate) enum SortBy {
 pub(crate) struct CommentedList {
     data: Vec<PostShape>,
     pagination: CursorPage,
-    meta: AskedMeta,
-}
-
-/// How complete an answer is that several accounts' platforms were asked for.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct AskedMeta {
-    /// How many accounts were asked for.
-    accounts_queried: usize,
-    /// How many of them did not answer.
-    accounts_failed: usize,
-    /// Those, and why.
-    failed_accounts: Vec<FailedAccount>,
-    /// When the oldest part of the answer was read.
-    last_updated: Timestamp,
-    /// Those whose platform has no comments.
-    accounts_skipped: Vec<SkippedAccount>,
-}
-
-/// An account whose platform did not answer.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct FailedAccount {
-    /// The account.
-    account_id: AccountId,
-    /// Its handle.
-    account_username: Option<String>,
-    /// Its platform.
-    platform: String,
-    /// What went wrong.
-    error: String,
-    /// The code of the error.
-    code: Option<&'static str>,
-    /// After how many seconds it may be asked again.
-    retry_after: Option<u64>,
-}
-
-/// An account that was not asked.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct SkippedAccount {
-    /// The account.
-    account_id: AccountId,
-    /// Its platform.
-    platform: String,
+    meta: Meta,
 }
 
 /// Lists posts that have comments, of all accounts, as their platforms had them at most ten minutes
@@ -175,7 +131,7 @@ pub(crate) async fn commented(
     let (asked, skipped): (Vec<_>, Vec<_>) = all.into_iter().partition(has_comments);
     let read = join_all(asked.iter().map(|account| comments::posts(&app, account))).await;
     let now = app.clock.now();
-    let (mut data, mut failed_accounts, mut last_updated) = (Vec::new(), Vec::new(), now);
+    let (mut data, mut failed, mut last_updated) = (Vec::new(), Vec::new(), now);
     for (account, result) in asked.iter().zip(read) {
         match result {
             Ok(Posts { posts, at }) => {
@@ -183,7 +139,7 @@ pub(crate) async fn commented(
                 let fitting = posts.iter().filter(|post| fits(post, &query));
                 data.extend(fitting.map(|post| post_shape(post, account)));
             }
-            Err(error) => failed_accounts.push(failed(account, &error, now)),
+            Err(error) => failed.push(FailedAccount::unanswered(account, &error, now)),
         }
     }
     sort(&mut data, &query);
@@ -191,20 +147,8 @@ pub(crate) async fn commented(
     let has_more = data.len() > end;
     let data = data.into_iter().skip(start).take(end - start).collect();
     let next_cursor = has_more.then(|| page::offset_cursor(end));
-    let skipped = skipped.into_iter();
-    Ok(Json(CommentedList {
-        data,
-        pagination: CursorPage { has_more, next_cursor },
-        meta: AskedMeta {
-            accounts_queried: asked.len(),
-            accounts_failed: failed_accounts.len(),
-            failed_accounts,
-            last_updated,
-            accounts_skipped: skipped
-                .map(|one| SkippedAccount { account_id: one.id, platform: one.platform })
-                .collect(),
-        },
-    }))
+    let meta = Meta::of(asked.len(), last_updated).without(failed).skipping(skipped.iter());
+    Ok(Json(CommentedList { data, pagination: CursorPage { has_more, next_cursor }, meta }))
 }
 
 async fn chosen(app: &App, caller: &Caller, query: &CommentedQuery) -> Result<Vec<Account>> {
@@ -242,20 +186,6 @@ fn sort(data: &mut [PostShape], query: &CommentedQuery) {
     data.sort_by(|a, b| (number(a), &a.id).cmp(&(number(b), &b.id)));
     if query.sort_order != Some(SortOrder::Asc) {
         data.reverse();
-    }
-}
-
-fn failed(account: &Account, error: &ConnectorError, now: Timestamp) -> FailedAccount {
-    FailedAccount {
-        account_id: account.id.clone(),
-        account_username: Some(account.username.clone()),
-        platform: account.platform.clone(),
-        error: error.message.clone(),
-        code: Some(error.code.as_str()),
-        retry_after: match error.retry {
-            Retry::RateLimited { until } => Some(until.since(now).as_secs() + 1),
-            _ => None,
-        },
     }
 }
 

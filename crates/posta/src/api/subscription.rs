@@ -68,7 +68,7 @@ async fn connected(app: &App, caller: &Caller, id: &AccountId, what: &str) -> Re
 
 /// Asks the platform which events an account is subscribed to.
 #[utoipa::path(get, path = "/v1/accounts/{accountId}/webhook-subscription",
-    operation_id = "get_webhook_subscription", tag = "Accounts",
+    operation_id = "get_page_webhook_subscription", tag = "Accounts",
     params(("accountId" = AccountId, Path, description = "Its id")),
     responses((status = 200, body = SubscriptionShape)))]
 pub(crate) async fn get(
@@ -85,7 +85,7 @@ pub(crate) async fn get(
 ///
 /// Posta does so by itself every hour.
 #[utoipa::path(post, path = "/v1/accounts/{accountId}/webhook-subscription",
-    operation_id = "repair_webhook_subscription", tag = "Accounts",
+    operation_id = "resync_page_webhook_subscription", tag = "Accounts",
     params(("accountId" = AccountId, Path, description = "Its id")),
     responses((status = 200, body = RepairAnswer)))]
 pub(crate) async fn repair(

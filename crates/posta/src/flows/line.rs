@@ -5,8 +5,11 @@ use posta_core::id::RemotePerson;
 use posta_platforms::contract::Platform;
 use posta_platforms::cx::{AccountCredentials, AppCredentials, Cx, Gauge};
 use posta_store::accounts::Account;
+use posta_store::conversations::{self, Conversation};
 
-use super::{budget, connect, refusal};
+use super::events::Owner;
+use super::receive::Control;
+use super::{FlowError, budget, connect, refusal};
 use crate::app::App;
 
 /// An account ready for calls.
@@ -79,22 +82,34 @@ pub async fn show_typing(app: &App, account: &Account, person: &RemotePerson) ->
     })
 }
 
-/// Passes the conversation with a person to another app, or to the account's default one.
+/// Passes a conversation to another app, or to the account's default one, and notes that.
 ///
 /// # Errors
-/// When the platform knows no such thing, or refuses.
+/// When the platform knows no such thing, or refuses. Or the database failed.
 pub async fn pass(
     app: &App,
     account: &Account,
-    person: &RemotePerson,
+    conversation: &Conversation,
     target: Option<&str>,
-) -> Result<(), ConnectorError> {
+) -> Result<(), FlowError> {
+    // What the platform tells meanwhile is newer.
+    let changed_at = app.clock.now();
     let line = Line::open(app, account).await?;
-    match line.platform.handover() {
-        Some(handover) => handover.pass(&line.cx(app), person, target).await,
-        None => {
-            let message = format!("{} passes no conversations on", line.platform.title());
-            Err(*refusal(Code::PlatformNotSupported, message))
-        }
+    let Some(handover) = line.platform.handover() else {
+        let message = format!("{} passes no conversations on", line.platform.title());
+        return Err(refusal(Code::PlatformNotSupported, message).into());
+    };
+    handover.pass(&line.cx(app), &conversation.participant_id, target).await?;
+    let mut tx = app.db.write().await?;
+    conversations::lock(&mut tx, &conversation.id).await?;
+    let kept = conversations::find_by_id(&mut tx, &account.workspace_id, &conversation.id).await?;
+    if let Some(mut kept) = kept
+        && Control::of(&kept).is_none_or(|before| before.changed_at <= changed_at)
+    {
+        let owner_app_id = target.map(ToOwned::to_owned);
+        Control { owner: Owner::Other, owner_app_id, changed_at }.put(&mut kept);
+        conversations::update_activity(&mut tx, &kept).await?;
+        tx.commit().await?;
     }
+    Ok(())
 }

@@ -151,6 +151,24 @@ story! {
         let unlike = format!("{like}?accountId={}", stage.account);
         let unlike = stage.call(Method::DELETE, &unlike, None, &[]).await;
         unlike.expect_error(400, "platform_not_supported");
+        for (method, path) in [
+            (Method::POST, format!("{path}/{MIRAS}/pin")),
+            (Method::DELETE, format!("{path}/{MIRAS}/pin?accountId={}", stage.account)),
+            (Method::POST, format!("{path}/{MIRAS}/moderation")),
+            (Method::PATCH, format!("{path}/{MIRAS}")),
+            (Method::POST, format!("inbox/posts/{POST}/like")),
+            (Method::DELETE, format!("inbox/posts/{POST}/like?accountId={}", stage.account)),
+        ] {
+            let body = (method != Method::DELETE).then_some(&of_account);
+            let error = stage.call(method.clone(), &path, body, &[]).await;
+            let error = error.expect_error(400, "platform_not_supported");
+            assert_eq!(error["platform"], "instagram", "{path}");
+            let (bare, nothing) = (path.split('?').next().unwrap(), body.map(|_| json!({})));
+            let error = stage.call(method, bare, nothing.as_ref(), &[]).await;
+            let error = error.expect_error(400, "missing_required_field");
+            assert_eq!(error["param"], "accountId", "{path}");
+        }
+        stage.get("accounts/follower-stats").await.expect_error(501, "feature_not_available");
         let missing = stage.call(Method::DELETE, &path, None, &[]).await;
         assert_eq!(missing.expect_error(400, "missing_required_field")["param"], "accountId");
         let gone = format!("inbox/comments/1?accountId={}", stage.account);

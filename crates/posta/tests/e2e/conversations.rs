@@ -69,6 +69,14 @@ story! {
     }
 }
 
+/// Who holds Mira's conversation, as the list says and as it says itself.
+async fn held_by(stage: &Stage) -> [Value; 2] {
+    let list = stage.get("inbox/conversations").await.expect(200);
+    let path = format!("inbox/conversations/{MIRA}?accountId={}", stage.account);
+    let one = stage.get(&path).await.expect(200);
+    [list["data"][0]["threadControl"].clone(), one["data"]["threadControl"].clone()]
+}
+
 story! {
     /// A conversation is passed on where routing is set up; whatever else is asked is refused clearly.
     async fn control_is_passed_and_not_taken(stage: Stage) {
@@ -81,6 +89,7 @@ story! {
             body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
             stage.post(&path, &body).await
         };
+        assert_eq!(held_by(stage).await, [Value::Null, Value::Null], "nobody has said");
         for action in ["take", "release", "request"] {
             let error = act(action, json!({})).await.expect_error(400, "platform_not_supported");
             assert_eq!(error["platform"], "instagram");
@@ -106,6 +115,7 @@ story! {
         let passed = act("pass", target).await.expect(200);
         let control = json!({"owner": "other", "ownerAppId": "990000000000777"});
         assert_eq!(passed, json!({"success": true, "control": control}));
+        assert_eq!(held_by(stage).await, ["other", "other"], "noted without a word of the platform");
         stage.settle().await;
         let error = stage.send(MIRA, "Still me", &[]).await;
         error.expect_error(409, "not_thread_owner");
@@ -169,7 +179,46 @@ story! {
             let error = stage.call(method, &path, body, &[]).await;
             error.expect_error(400, "platform_not_supported");
         }
+        let form = async |name: &str, value: &str| {
+            let (fields, file) = ([(name, value)], ("attachment", "a.jpg", &[0; 70_000][..]));
+            stage.upload("inbox/conversations", &fields, file, &[]).await
+        };
+        let error = form("accountId", &stage.account).await;
+        error.expect_error(400, "PLATFORM_NOT_SUPPORTED");
+        let error = form("message", "Hi").await.expect_error(400, "missing_required_field");
+        assert_eq!(error["param"], "accountId");
+        let error = form("accountId", "x").await.expect_error(400, "invalid_field_value");
+        assert_eq!(error["param"], "accountId");
+        assert_eq!(stage.files(), 0, "what is refused is not kept");
         let tagged = stage.get("inbox/conversations?tags=vip").await.expect(200);
         assert_eq!(tagged["data"], json!([]));
+    }
+}
+
+story! {
+    /// The platform keeps no requests apart for apps, and says so: of one account as a refusal, of
+    /// several beside whatever else there is.
+    async fn requests_are_not_told_apart_and_it_says_so(stage: Stage) {
+        stage.connect().await;
+        stage.writes("mira.demo", "Are you open?").await;
+        stage.settle().await;
+        let path = format!("inbox/conversations?folder=requests&accountId={}", stage.account);
+        let error = stage.get(&path).await.expect_error(400, "PLATFORM_LIMITATION");
+        assert_eq!((&error["platform"], &error["param"]), (&json!("instagram"), &json!("folder")));
+        let all = stage.get("inbox/conversations?folder=requests").await.expect(200);
+        assert_eq!(all["data"], json!([]));
+        assert_eq!(all["pagination"], json!({"hasMore": false, "nextCursor": null}));
+        assert_eq!(all["meta"]["accountsFailed"], 1);
+        let failed = &all["meta"]["failedAccounts"][0];
+        assert_eq!(failed["accountId"], stage.account.as_str());
+        assert_eq!(failed["code"], "PLATFORM_LIMITATION");
+        assert!(failed["error"].as_str().unwrap().contains("Instagram"), "{failed}");
+        let inbox = stage.get("inbox/conversations?folder=inbox").await.expect(200);
+        assert_eq!(inbox["data"][0]["id"], MIRA);
+        for query in ["folder=spam", "folder=requests&cursor=MSB4"] {
+            let error = stage.get(&format!("inbox/conversations?{query}")).await;
+            let param = if query.contains("cursor") { "cursor" } else { "folder" };
+            assert_eq!(error.expect_error(400, "invalid_field_value")["param"], param);
+        }
     }
 }

@@ -226,6 +226,11 @@ story! {
         assert_eq!(event["control"]["owner"], "app");
         assert_eq!(event["control"]["metadata"], "your turn");
         assert_eq!(event["changedAt"], "2026-01-01T12:00:00.000Z");
+        let held_by = async || {
+            let list = stage.get("inbox/conversations").await.expect(200);
+            list["data"][0]["threadControl"].clone()
+        };
+        assert_eq!(held_by().await, "app");
 
         stage.hook.forget();
         stage.clock.advance(Duration::from_secs(5));

@@ -1,7 +1,6 @@
 //! What somebody wants to send, as JSON or as a form with a file.
 
 use axum::extract::{FromRequest, Request};
-use axum::http::header::CONTENT_TYPE;
 use posta_core::id::AccountId;
 use posta_core::message::{Card, MediaKind, Tag};
 use serde::Deserialize;
@@ -123,8 +122,7 @@ pub(super) async fn read(
     caller: &Caller,
     request: Request,
 ) -> Result<Body<SendRequest>> {
-    let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    if !content_type.is_some_and(|text| text.to_ascii_lowercase().starts_with("multipart/")) {
+    if !Form::is_in(&request) {
         return Body::from_request(request, app).await;
     }
     let mut form = Form::read(request).await?;

@@ -69,7 +69,9 @@ pub(super) async fn changed(
     let person = RemotePerson::new(thread.as_str());
     let (mut conversation, _) = open_conversation(app, tx, told, thread, &person).await?;
     let before = Control::of(&conversation);
-    let previous = change.previous.map(who).or(before.as_ref().map(|before| before.owner));
+    // Where we passed it on ourselves it is noted already, and no longer known who had it before.
+    let known = before.as_ref().map(|before| before.owner).filter(|known| *known != owner);
+    let previous = change.previous.map(who).or(known);
     if before.is_none_or(|before| before.changed_at <= told.at) {
         let owner_app_id = change.owner.map(ToOwned::to_owned);
         Control { owner, owner_app_id, changed_at: told.at }.put(&mut conversation);
