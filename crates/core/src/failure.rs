@@ -267,6 +267,15 @@ pub enum Retry {
     Unknown,
 }
 
+/// How a transient failure is tried again, where the kind of failure says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Again {
+    /// How often it is tried altogether.
+    pub tries: u8,
+    /// How many seconds pass before the second try.
+    pub seconds: u16,
+}
+
 /// A platform's failure in its own words, kept verbatim.
 #[derive(
     Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize, utoipa::ToSchema,
@@ -301,6 +310,8 @@ pub struct ConnectorError {
     pub code: Code,
     /// What may be done next.
     pub retry: Retry,
+    /// How it is tried again if it is transient; as usual when `None`.
+    pub again: Option<Again>,
     /// What failed and why, for people.
     pub message: String,
     /// What to do about it, where more is known than the code's own remedy.
@@ -315,7 +326,15 @@ impl ConnectorError {
     /// Makes an error without the platform's words.
     #[must_use]
     pub fn new(code: Code, retry: Retry, message: impl Into<String>) -> Self {
-        Self { code, retry, message: message.into(), remedy: None, said: None, details: None }
+        Self {
+            code,
+            retry,
+            again: None,
+            message: message.into(),
+            remedy: None,
+            said: None,
+            details: None,
+        }
     }
 }
 

@@ -226,6 +226,12 @@ fn wall() -> Timestamp {
     Timestamp(millis(since_epoch))
 }
 
+/// Waits for something of this machine, such as a database that is to come back: in real time, where
+/// what happens in the world goes by a [`Clock`].
+pub async fn pause(duration: Duration) {
+    real_sleep(duration).await;
+}
+
 #[expect(clippy::disallowed_methods, reason = "this is the one place that sleeps")]
 async fn real_sleep(duration: Duration) {
     tokio::time::sleep(duration).await;

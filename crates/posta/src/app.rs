@@ -104,6 +104,8 @@ pub struct Wake {
     pub deliver: Notify,
     /// There are events to read in the log; wakes all who listen.
     pub listen: watch::Sender<()>,
+    /// There are subscriptions to look at.
+    pub subscriptions: Notify,
     /// There is data to delete.
     pub erase: Notify,
     /// There are profiles to read.

@@ -348,7 +348,7 @@ pub async fn update_unusable(
 ) -> Result<bool> {
     let done = sql!(tx, |c| sqlx::query(
         "UPDATE accounts SET state = $3, state_reason = $4, state_code = $5, state_since = $6,
-             token = NULL, token_expires_at = NULL, subscribed_fields = NULL
+             token = NULL, token_expires_at = NULL, renew_at = NULL, subscribed_fields = NULL
          WHERE workspace_id = $1 AND id = $2 AND state <> $3 AND state <> 'removed'"
     )
     .bind(owner)

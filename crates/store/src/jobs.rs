@@ -81,6 +81,20 @@ pub async fn update_due(tx: &mut Tx, id: &JobId, due_at: Timestamp) -> Result<()
     Ok(())
 }
 
+/// Puts a job back until `due_at` as one that was not tried, because it did not come to that or is to
+/// be tried however often it takes.
+pub async fn put_back(tx: &mut Tx, id: &JobId, due_at: Timestamp) -> Result<()> {
+    sql!(tx, |c| sqlx::query(
+        "UPDATE jobs SET due_at = $2, attempts = attempts - 1 WHERE id = $1 AND attempts > 0"
+    )
+    .bind(id)
+    .bind(due_at)
+    .execute(c)
+    .await?
+    .rows_affected());
+    Ok(())
+}
+
 /// Ends a job.
 pub async fn delete(tx: &mut Tx, id: &JobId) -> Result<()> {
     sql!(tx, |c| sqlx::query("DELETE FROM jobs WHERE id = $1")

@@ -32,6 +32,7 @@ pub mod people;
 pub mod private_replies;
 pub mod profiles;
 pub mod purges;
+pub mod recoveries;
 pub mod renewals;
 pub mod search;
 pub mod sends;

@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::{Answer, Grant, Token};
+use super::{Answer, Grant, Identity, Token};
 use crate::cx::Cx;
 
 /// Connecting an account by OAuth and keeping its grant alive.
@@ -18,6 +18,9 @@ pub trait Auth: Sync {
 
     /// Prolongs a grant. The old token stops counting once the new one is stored.
     fn refresh<'a>(&'a self, cx: &'a Cx<'a>) -> Answer<'a, Token>;
+
+    /// Reads whose token it is: the least that tells whether the platform accepts it.
+    fn identify<'a>(&'a self, cx: &'a Cx<'a>) -> Answer<'a, Identity>;
 
     /// Finds out whether the platform accepts the app's id and secret, without anybody logging in.
     fn try_app<'a>(&'a self, cx: &'a Cx<'a>, redirect: &'a Url) -> Answer<'a, AppVerdict>;

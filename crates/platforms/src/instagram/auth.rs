@@ -81,6 +81,10 @@ impl Auth for Instagram {
         })
     }
 
+    fn identify<'a>(&'a self, cx: &'a Cx<'a>) -> Answer<'a, Identity> {
+        Box::pin(async { identity(&me(cx, &cx.account()?.token).await?, None) })
+    }
+
     fn try_app<'a>(&'a self, cx: &'a Cx<'a>, redirect: &'a Url) -> Answer<'a, AppVerdict> {
         Box::pin(async move {
             match redeem(cx, "made-up-to-try-the-app", redirect).await {

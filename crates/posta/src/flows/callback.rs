@@ -8,12 +8,13 @@ use posta_platforms::contract::{Grant, Platform};
 use posta_platforms::cx::{AccountCredentials, Cx};
 use posta_store::accounts::{self, Account, State};
 use posta_store::connects::{self, Connect};
-use posta_store::{Json, Tx, inbound, renewals, workspaces};
+use posta_store::{Json, inbound, renewals, workspaces};
 use url::Url;
 
 use super::announce::announce;
 use super::connect::{bound, by_oauth, callback_url, choose_app};
 use super::events::{AccountBlock, Payload};
+use super::recover::announce_recovered;
 use super::{FlowError, import, refusal, renew, send, subscriptions};
 use crate::app::{App, token_owner};
 
@@ -202,9 +203,9 @@ async fn store(
     let renew_at = renew::renew_at(app, now, account.token_expires_at);
     renewals::update_due(&mut tx, &account.id, renew_at).await?;
     inbound::update_unrouted(&mut tx, &account.platform, now.minus(UNROUTED), now).await?;
-    send::release(app, &mut tx, &account).await?;
     let payload = Payload::Account { account: AccountBlock::from(&account) };
     announce(app, &mut tx, &account, "account.connected", &payload).await?;
+    send::release(app, &mut tx, &account).await?;
     if let Some(lost) = before.filter(|one| one.state == State::Dead) {
         announce_recovered(app, &mut tx, &account, lost.state_code.unwrap_or_default()).await?;
     }
@@ -216,19 +217,4 @@ async fn store(
     app.wake.walk.notify_one();
     tracing::info!(account.id = %account.id, platform = account.platform, "account connected");
     Ok(account)
-}
-
-/// Announces that an account works again.
-///
-/// # Errors
-/// When the database failed.
-pub(super) async fn announce_recovered(
-    app: &App,
-    tx: &mut Tx,
-    account: &Account,
-    recovered_from: String,
-) -> posta_store::Result<()> {
-    let block = AccountBlock::from(account);
-    let payload = Payload::AccountRecovered { account: block, recovered_from };
-    announce(app, tx, account, "account.recovered", &payload).await.map(drop)
 }

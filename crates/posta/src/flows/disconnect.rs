@@ -1,22 +1,23 @@
 //! How an account is lost: the platform no longer accepts its token, its owner takes the app away, or
 //! the customer removes it.
 
-use posta_core::failure::ConnectorError;
+use posta_core::failure::{Code, ConnectorError};
 use posta_core::id::AccountId;
 use posta_store::accounts::{self, Account, Reason, State};
-use posta_store::{Tx, workspaces};
+use posta_store::{Tx, recoveries, workspaces};
 use serde_json::Value;
 
 use super::announce::announce;
 use super::events::{AccountBlock, Payload};
 use super::line::Line;
-use super::reconnect;
+use super::{reconnect, recover};
 use crate::app::App;
 
 /// The word for a reason that the platform did not tell.
 const UNTOLD: &str = "token_invalid";
 
-/// Notes that the platform no longer accepts an account's token, and announces it once.
+/// Notes that the platform no longer accepts an account's token, and announces it once. `false` when
+/// that says nothing of the account, because it has another token by now.
 ///
 /// # Errors
 /// When the database failed.
@@ -25,10 +26,38 @@ pub async fn lose(
     tx: &mut Tx,
     account: &Account,
     error: &ConnectorError,
-) -> posta_store::Result<()> {
+) -> posta_store::Result<bool> {
+    workspaces::lock(tx, &account.workspace_id).await?;
+    let current = accounts::find(tx, &account.workspace_id, &account.id).await?;
+    if current.is_some_and(|one| one.state == State::Connected && one.token != account.token) {
+        return Ok(false);
+    }
+    // Without a call there is nothing new.
+    if error.code != Code::AccountDisconnected {
+        let reason = Reason { text: &error.message, code: reason(error) };
+        if may_recover(error) {
+            let (owner, now) = (&account.workspace_id, app.clock.now());
+            let due_at = recover::later(app, now);
+            if recoveries::update_lost(tx, owner, &account.id, reason, now, due_at).await? {
+                tell(app, tx, account, State::Dead, reason).await?;
+            }
+        } else {
+            end(app, tx, account, State::Dead, reason).await?;
+        }
+    }
+    Ok(true)
+}
+
+/// The word for what a platform has against a token.
+pub(super) fn reason(error: &ConnectorError) -> &str {
     let code = error.details.as_ref().and_then(|details| details.get("reason"));
-    let code = code.and_then(Value::as_str).unwrap_or(UNTOLD);
-    end(app, tx, account, State::Dead, Reason { text: &error.message, code }).await
+    code.and_then(Value::as_str).unwrap_or(UNTOLD)
+}
+
+/// Whether the token may work again once its owner has done what the platform asks.
+pub(super) fn may_recover(error: &ConnectorError) -> bool {
+    let said = error.details.as_ref().and_then(|details| details.get("mayRecover"));
+    said.and_then(Value::as_bool).unwrap_or(false)
 }
 
 /// Notes that an account's owner took the app away, and announces it once.
@@ -71,8 +100,19 @@ async fn end(
     let (owner, now) = (&account.workspace_id, app.clock.now());
     workspaces::lock(tx, owner).await?;
     if !accounts::update_unusable(tx, owner, &account.id, state, reason, now).await? {
-        return Ok(());
+        // It is lost already; and if it could have come back, it cannot any longer.
+        return recoveries::forget(tx, &account.id, account.token.as_ref(), reason).await;
     }
+    tell(app, tx, account, state, reason).await
+}
+
+async fn tell(
+    app: &App,
+    tx: &mut Tx,
+    account: &Account,
+    state: State,
+    reason: Reason<'_>,
+) -> posta_store::Result<()> {
     tracing::warn!(
         account.id = %account.id, platform = account.platform, ?state, reason = reason.code,
         "account lost"

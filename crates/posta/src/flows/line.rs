@@ -1,10 +1,10 @@
 //! A line to a platform on behalf of one account: everything a connector's call needs.
 
-use posta_core::failure::{Code, ConnectorError};
+use posta_core::failure::{Code, ConnectorError, Retry};
 use posta_core::id::RemotePerson;
 use posta_platforms::contract::Platform;
 use posta_platforms::cx::{AccountCredentials, AppCredentials, Cx, Gauge};
-use posta_store::accounts::Account;
+use posta_store::accounts::{Account, State};
 use posta_store::conversations::{self, Conversation};
 
 use super::events::Owner;
@@ -25,8 +25,20 @@ impl Line {
     /// Opens an account's token and the secret of the app it is connected through.
     ///
     /// # Errors
-    /// When the account has no token, or something cannot be opened.
+    /// When the account is not connected, or something cannot be opened.
     pub async fn open(app: &App, account: &Account) -> Result<Self, ConnectorError> {
+        if account.state != State::Connected {
+            let message = format!("the account {} is disconnected", account.username);
+            return Err(ConnectorError::new(Code::AccountDisconnected, Retry::Auth, message));
+        }
+        Self::on_trial(app, account).await
+    }
+
+    /// The same for an account that is lost, to find out whether it still is.
+    ///
+    /// # Errors
+    /// When the account has no token, or something cannot be opened.
+    pub async fn on_trial(app: &App, account: &Account) -> Result<Self, ConnectorError> {
         let platform = posta_platforms::get(&account.platform).ok_or_else(|| {
             let message = format!("this version does not speak {}", account.platform);
             *refusal(Code::PlatformNotSupported, message)

@@ -28,6 +28,7 @@ pub mod react;
 pub mod receive;
 pub mod reconcile;
 pub mod reconnect;
+pub mod recover;
 pub mod remint;
 pub mod renew;
 pub mod restriction;

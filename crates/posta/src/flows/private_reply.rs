@@ -6,7 +6,7 @@ use posta_core::event;
 use posta_core::failure::{Code, ConnectorError, Retry};
 use posta_core::id::{RemoteComment, RemoteMessage, RemotePerson, RemoteThread};
 use posta_core::message::{Content, Outgoing, Recipient, Sent};
-use posta_core::time::Timestamp;
+use posta_core::time::{Timestamp, pause};
 use posta_store::accounts::{Account, State as AccountState};
 use posta_store::conversations::{self, Conversation};
 use posta_store::messages::{self, Message};
@@ -142,7 +142,7 @@ async fn carry_out(
         if tries == NOTES {
             return Err(error.into());
         }
-        app.clock.sleep(NOTE_WAIT).await;
+        pause(NOTE_WAIT).await;
     }
     app.wake.announced();
     receive::hurry_echoes(app).await?;

@@ -10,9 +10,9 @@ use posta_store::renewals::{self, Renewal};
 use posta_store::{Tx, workspaces};
 
 use super::announce::announce;
-use super::callback::announce_recovered;
 use super::events::{AccountBlock, Payload};
 use super::line::Line;
+use super::recover::announce_recovered;
 use super::{disconnect, reconnect, refusal};
 use crate::app::{App, token_owner};
 
@@ -78,6 +78,7 @@ async fn store(app: &App, account: &Account, token: &Token) -> posta_store::Resu
     tx.commit().await?;
     let outcome = if is_stored { "renewed" } else { "overtaken" };
     app.wake.announced();
+    app.wake.send.notify_one();
     metrics::counter!("posta_renewals_total", "outcome" => outcome).increment(1);
     tracing::info!(account.id = %account.id, platform = account.platform, outcome, "token");
     Ok(())

@@ -10,6 +10,7 @@ mod fetch;
 mod keep;
 mod people;
 mod receive;
+mod recover;
 mod renew;
 mod send;
 mod subscriptions;
@@ -22,7 +23,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use posta_core::time::Timestamp;
+use posta_core::time::{Timestamp, pause};
 use posta_store::Tx;
 use tokio::sync::{Notify, Semaphore};
 
@@ -48,6 +49,7 @@ const WORKERS: &[Worker] = &[
     ("send", |app| send::run(app).boxed()),
     ("deliver", |app| deliver::run(app).boxed()),
     ("renew", |app| renew::run(app).boxed()),
+    ("recover", |app| recover::run(app).boxed()),
     ("subscriptions", |app| subscriptions::run(app).boxed()),
     ("erase", |app| erase::run(app).boxed()),
     ("people", |app| people::run(app).boxed()),
@@ -74,7 +76,7 @@ fn watch(app: &App, (name, worker): Worker) {
     app.tasks.clone().spawn(async move {
         while AssertUnwindSafe(worker(app.clone())).catch_unwind().await.is_err() {
             tracing::error!(worker = name, "a worker panicked; it is started again");
-            app.clock.sleep(RECOVER).await;
+            pause(RECOVER).await;
         }
     });
 }
@@ -92,6 +94,7 @@ pub async fn is_idle(app: &App) -> posta_store::Result<bool> {
         posta_store::jobs::find_next_due(&mut tx).await?,
         posta_store::deliveries::find_next_due(&mut tx).await?,
         posta_store::renewals::find_next_due(&mut tx).await?,
+        posta_store::recoveries::find_next_due(&mut tx).await?,
         posta_store::subscriptions::find_next_due(&mut tx).await?,
         posta_store::erasures::find_next_due(&mut tx).await?,
         posta_store::people::find_next_due(&mut tx).await?,
@@ -154,7 +157,7 @@ async fn recover(app: &App, worker: &str, error: &posta_store::Error) -> bool {
     tracing::error!(worker, %error, "the database failed a worker; it tries again");
     tokio::select! {
         () = app.stop.cancelled() => false,
-        () = app.clock.sleep(RECOVER) => true,
+        () = pause(RECOVER) => true,
     }
 }
 

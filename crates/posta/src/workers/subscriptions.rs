@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use posta_platforms::http::PLATFORM_TIMEOUT;
 use posta_store::subscriptions;
-use tokio::sync::Notify;
 
 use super::tend;
 use crate::app::App;
@@ -17,9 +16,10 @@ const BATCH: i64 = 8;
 const LEASE: Duration = Duration::from_secs(PLATFORM_TIMEOUT.as_secs() * 20);
 
 pub(super) async fn run(app: App) {
-    // Nobody rings: subscriptions fall due an hour after they were looked at.
-    let bell = Notify::new();
-    tend(&app, "subscriptions", &bell, subscriptions::find_next_due, || work(&app)).await;
+    tend(&app, "subscriptions", &app.wake.subscriptions, subscriptions::find_next_due, || {
+        work(&app)
+    })
+    .await;
 }
 
 async fn work(app: &App) -> posta_store::Result<bool> {

@@ -338,6 +338,7 @@ story! {
         stage.pass(Duration::from_secs(25 * 3600)).await;
         let kept = stage.messages(MIRA).await;
         assert_eq!(kept[1]["status"], "failed", "{kept:?}");
+        assert_eq!(kept[1]["deliveryError"]["title"], "human_agent_only", "{kept:?}");
         stage.press("allow", &[]).await;
         stage.settle().await;
         assert_eq!(stage.thread("mira.demo").await.len(), 1);

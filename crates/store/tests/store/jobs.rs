@@ -15,6 +15,7 @@ both! {
     every_field_is_kept,
     a_lane_is_worked_off_in_order_and_holds_up_no_other,
     a_job_that_is_put_back_holds_up_its_lane,
+    a_job_that_is_put_back_untried_is_not_counted,
     a_lease_that_ran_out_is_taken_again,
     a_job_that_comes_late_waits_for_the_one_at_work,
     a_limit_is_kept,
@@ -107,6 +108,22 @@ async fn a_job_that_is_put_back_holds_up_its_lane(store: &Store) {
     assert_eq!((ids(&again), again[0].attempts), (vec![a1.id.as_str()], 2));
     finish(&store.db, &a1).await;
     assert_eq!(ids(&claim(&store.db, 500, 9).await), [a2.id.as_str()]);
+}
+
+async fn a_job_that_is_put_back_untried_is_not_counted(store: &Store) {
+    let job = insert(store, "a", 0).await;
+    for (now, attempts) in [(0, 1), (10, 1), (20, 1), (30, 2)] {
+        let taken = claim(&store.db, now, 1).await;
+        assert_eq!((taken.len(), taken[0].attempts), (1, attempts), "{now}");
+        let mut tx = store.write().await;
+        if now < 20 {
+            jobs::put_back(&mut tx, &job.id, at(now + 10)).await.unwrap();
+        } else {
+            jobs::update_due(&mut tx, &job.id, at(now + 10)).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        assert!(claim(&store.db, now + 9, 1).await.is_empty());
+    }
 }
 
 async fn a_lease_that_ran_out_is_taken_again(store: &Store) {

@@ -9,7 +9,7 @@ use posta_core::time::Timestamp;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use self::table::Then::{self, Again, Dead, Never, Unsure, Wait};
+use self::table::Then::{self, Again, Dead, Locked, Never, Unsure, Wait};
 use self::table::{MINUTE, find};
 use crate::http::Reply;
 use crate::meta::errors::{Call, Failed, Refusal};
@@ -48,12 +48,18 @@ fn refused(refusal: Refusal, call: Call, now: Timestamp) -> ConnectorError {
     };
     let details = match then {
         Dead(reason) => Some(json!({ "reason": reason })),
+        Locked(reason) => Some(json!({ "reason": reason, "mayRecover": true })),
+        _ => None,
+    };
+    let again = match then {
+        Again(tries, seconds) => Some(posta_core::failure::Again { tries, seconds }),
         _ => None,
     };
     ConnectorError {
         remedy,
         said: Some(Box::new(said)),
         details,
+        again,
         ..ConnectorError::new(code, retry, message)
     }
 }
@@ -67,8 +73,8 @@ fn settle(
 ) -> (Code, Retry) {
     match then {
         Never => (code, Retry::Permanent),
-        Again => (code, Retry::Transient),
-        Dead(_) => (code, Retry::Auth),
+        Again(..) => (code, Retry::Transient),
+        Dead(_) | Locked(_) => (code, Retry::Auth),
         Unsure if call == Call::Once => (code, Retry::Unknown),
         Unsure => (Code::PlatformUnavailable, Retry::Transient),
         Wait(seconds) => {

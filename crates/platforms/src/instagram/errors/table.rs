@@ -2,21 +2,23 @@
 
 use posta_core::failure::Code;
 
-use self::Then::{Again, Dead, Never, Unsure, Wait};
+use self::Then::{Again, Dead, Locked, Never, Unsure, Wait};
 
 /// What follows from an error.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Then {
     /// Refused, and would be refused again.
     Never,
-    /// It did not happen and is worth another try.
-    Again,
+    /// It did not happen: so many tries altogether, the second after so many seconds.
+    Again(u8, u16),
     /// It may have happened: unknown for a call that counts, another try for one that does not.
     Unsure,
     /// Too fast; wait at least this many seconds, and longer if the usage header says so.
     Wait(u64),
     /// The grant is dead, for this reason.
     Dead(&'static str),
+    /// The grant is of no use, for this reason, until the owner has done what Instagram asks.
+    Locked(&'static str),
 }
 
 /// Code, subcode (`None` stands for all that have no row of their own), our code, what follows, and
@@ -29,6 +31,10 @@ pub(super) const ANY: i64 = i64::MIN;
 /// In seconds.
 pub(super) const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
+
+/// What is tried once more, and then given up.
+const ONCE_MORE: Then = Again(2, 30);
+const SOME_TIMES: Then = Again(5, 30);
 
 const LATER: &str = "Try again later.";
 const WINDOW: &str = "Wait until the person writes again; a reply may follow within 24 hours, or within 7 days if a person typed it and the app has the Human Agent feature.";
@@ -55,7 +61,7 @@ pub(super) static TABLE: &[Row] = &[
     (1, Some(99), Code::PlatformPermission, Never, "Check the app's permissions; this error mostly means that one is missing."),
     (1, Some(1_357_046), Code::OutcomeUnknown, Unsure, "Do not send it again: the message went out although an error came back. Its echo will confirm it."),
     (2, None, Code::OutcomeUnknown, Unsure, "Look for the message before sending it again; the person may also have blocked the account."),
-    (2, Some(1_545_133), Code::PlatformUnavailable, Again, LATER),
+    (2, Some(1_545_133), Code::PlatformUnavailable, SOME_TIMES, LATER),
     (3, None, Code::PlatformPermission, Never, "Give the app the capability it lacks, in the app dashboard."),
     (4, None, Code::PlatformRateLimited, Wait(MINUTE), SLOWER),
     (4, Some(2_207_051), Code::PlatformRefused, Never, "Do not publish this again; Instagram takes it for spam."),
@@ -70,20 +76,20 @@ pub(super) static TABLE: &[Row] = &[
     (10, Some(2_534_077), Code::PlatformPermission, Never, "Complete two-factor authentication and check that the Page and the Instagram account belong together."),
     (10, Some(2_018_300), Code::NotThreadOwner, Never, ROUTING),
     (17, None, Code::PlatformRateLimited, Wait(MINUTE), SLOWER),
-    (24, Some(2_207_006), Code::PlatformUnavailable, Again, "Make a new media container if it is still not found."),
-    (24, Some(2_207_008), Code::PlatformUnavailable, Again, "Make a new media container if this one has expired."),
-    (25, Some(2_207_050), Code::ReconnectRequired, Dead("account_restricted"), "Have the account's owner open the Instagram app and do what it asks, then connect again."),
+    (24, Some(2_207_006), Code::PlatformUnavailable, ONCE_MORE, "Make a new media container if it is still not found."),
+    (24, Some(2_207_008), Code::PlatformUnavailable, ONCE_MORE, "Make a new media container if this one has expired."),
+    (25, Some(2_207_050), Code::ReconnectRequired, Locked("account_restricted"), "Have the account's owner open the Instagram app and do what it asks. Posta tries the token again by itself; if it stays refused, connect the account again."),
     (27, None, Code::PlatformPermission, Never, "Set up conversation routing before taking control of threads."),
     (32, None, Code::PlatformRateLimited, Wait(MINUTE), SLOWER),
     (100, None, Code::PlatformRefused, Never, "Correct the parameter that Instagram names."),
     (100, Some(33), Code::PlatformRefused, Never, "Check that the thing still exists, and that the connection allows access to it."),
     (100, Some(2_018_001), Code::PersonUnreachable, Never, WHO),
-    (100, Some(2_018_008), Code::PlatformUnavailable, Again, MEDIA),
+    (100, Some(2_018_008), Code::PlatformUnavailable, ONCE_MORE, MEDIA),
     (100, Some(2_018_014), Code::PlatformRefused, Never, "Send the message and the sender action apart."),
     (100, Some(2_018_047), Code::PlatformRefused, Never, "Name the kind of media that the file really is."),
     (100, Some(2_018_074), Code::AttachmentUnknown, Never, "Upload the media again from this account."),
     (100, Some(2_018_109), Code::PlatformRefused, Never, "Send a smaller file."),
-    (100, Some(2_018_294), Code::PlatformUnavailable, Again, "Use a smaller or sound video, and a server that hands it out within 75 seconds."),
+    (100, Some(2_018_294), Code::PlatformUnavailable, ONCE_MORE, "Use a smaller or sound video, and a server that hands it out within 75 seconds."),
     (100, Some(2_018_320), Code::PlatformRefused, Never, "Check the product's id."),
     (100, Some(2_018_328), Code::PlatformRefused, Never, "Check the version of the product template."),
     (ANY, Some(2_534_001), Code::PlatformRefused, Never, "The owner archived or deleted this conversation; wait until the person writes again."),
@@ -96,10 +102,10 @@ pub(super) static TABLE: &[Row] = &[
     (102, None, Code::ReconnectRequired, Dead("login_invalid"), RECONNECT),
     (190, None, Code::ReconnectRequired, Dead("token_invalid"), "Connect the account again. If that does not help, check the base URL: a token that is sent to another Graph host is refused in the same way."),
     (190, Some(458), Code::ReconnectRequired, Dead("app_removed"), "The owner removed the app; connect the account again."),
-    (190, Some(459), Code::ReconnectRequired, Dead("checkpoint"), "Have the owner log in on Instagram's website and pass its check, then connect again."),
+    (190, Some(459), Code::ReconnectRequired, Locked("checkpoint"), "Have the owner log in on Instagram's website and pass its check. Posta tries the token again by itself; if it stays refused, connect the account again."),
     (190, Some(460), Code::ReconnectRequired, Dead("password_changed"), "The password was changed or the login ended; connect the account again."),
     (190, Some(463), Code::ReconnectRequired, Dead("token_expired"), "The token expired and can no longer be refreshed; connect the account again."),
-    (190, Some(464), Code::ReconnectRequired, Dead("user_unconfirmed"), "Have the owner confirm their Instagram login, then connect again."),
+    (190, Some(464), Code::ReconnectRequired, Locked("user_unconfirmed"), "Have the owner confirm their Instagram login. Posta tries the token again by itself; if it stays refused, connect the account again."),
     (190, Some(467), Code::ReconnectRequired, Dead("token_ended"), RECONNECT),
     (190, Some(492), Code::ReconnectRequired, Dead("login_invalid"), RECONNECT),
     (200, None, Code::PlatformPermission, Never, "Check that neither the app nor its developer account is restricted, then connect the account again."),
@@ -121,7 +127,7 @@ pub(super) static TABLE: &[Row] = &[
     (613, Some(2_534_040), Code::PlatformRateLimited, Wait(1), SLOWER),
     (2_018_300, None, Code::NotThreadOwner, Never, ROUTING),
     (9004, Some(2_207_052), Code::PlatformRefused, Never, MEDIA),
-    (9007, Some(2_207_027), Code::PlatformUnavailable, Again, "Ask for the container's status until it is finished, then publish."),
+    (9007, Some(2_207_027), Code::PlatformUnavailable, Again(5, 60), "Ask for the container's status until it is finished, then publish."),
     (9010, None, Code::PlatformRefused, Never, "Show the id alone; Instagram knows no profile for it."),
     (10900, None, Code::PlatformRefused, Never, "This comment takes no replies."),
     (10903, None, Code::PersonUnreachable, Never, "The person's settings forbid it, or the comment was answered before."),
@@ -132,11 +138,11 @@ pub(super) static TABLE: &[Row] = &[
     (80002, None, Code::PlatformRateLimited, Wait(5 * MINUTE), SLOWER),
     (80006, None, Code::PlatformRateLimited, Wait(5 * MINUTE), SLOWER),
     (9_000_001, None, Code::PlatformRefused, Never, "The message was deleted, or is not among the 20 newest; do not take it for gone."),
-    (-2, Some(2_207_003), Code::PlatformUnavailable, Again, MEDIA),
-    (-2, Some(2_207_020), Code::PlatformUnavailable, Again, "Make a new media container."),
-    (-1, Some(2_207_001), Code::PlatformUnavailable, Again, LATER),
-    (-1, Some(2_207_032), Code::PlatformUnavailable, Again, "Make a new media container."),
-    (-1, Some(2_207_053), Code::PlatformUnavailable, Again, "Make a new media container."),
+    (-2, Some(2_207_003), Code::PlatformUnavailable, SOME_TIMES, MEDIA),
+    (-2, Some(2_207_020), Code::PlatformUnavailable, SOME_TIMES, "Make a new media container."),
+    (-1, Some(2_207_001), Code::PlatformUnavailable, SOME_TIMES, LATER),
+    (-1, Some(2_207_032), Code::PlatformUnavailable, SOME_TIMES, "Make a new media container."),
+    (-1, Some(2_207_053), Code::PlatformUnavailable, SOME_TIMES, "Make a new media container."),
     (36000, Some(2_207_004), Code::PlatformRefused, Never, "Use a picture of at most 8 MiB."),
     (36001, Some(2_207_005), Code::PlatformRefused, Never, "Use a JPEG."),
     (36003, Some(2_207_009), Code::PlatformRefused, Never, "Crop the picture to a ratio between 4:5 and 1.91:1."),

@@ -301,6 +301,22 @@ pub(super) async fn revoke_tokens(
     Ok(Json(json!({"ended": ended.len()})))
 }
 
+/// `POST /_sandbox/{platform}/tokens/restore`: the owner passes the check that stopped them.
+pub(super) async fn restore_tokens(
+    State(sandbox): State<Sandbox>,
+    Path(platform): Path<String>,
+    Body(body): Body<EndBody>,
+) -> Answer {
+    face(&platform)?;
+    let mut world = sandbox.world();
+    let network = world.network(&platform);
+    let body = body.resolve(network)?;
+    let stopped = body.tokens(&mut network.tokens)?;
+    let stopped = stopped.filter(|token| token.revoked == Some(Revocation::Checkpoint));
+    let restored = stopped.map(|token| token.revoked = None).count();
+    Ok(Json(json!({"restored": restored})))
+}
+
 impl EndBody {
     /// Replaces a username by the account's id.
     fn resolve(mut self, network: &Network) -> Result<Self, Problem> {

@@ -71,6 +71,7 @@ fn of_platform() -> Router<Sandbox> {
         .route("/tokens", get(apps::list_tokens).post(apps::issue_token))
         .route("/tokens/expire", post(apps::expire_tokens))
         .route("/tokens/revoke", post(apps::revoke_tokens))
+        .route("/tokens/restore", post(apps::restore_tokens))
 }
 
 async fn unknown(uri: Uri) -> Problem {

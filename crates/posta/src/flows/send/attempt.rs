@@ -5,6 +5,7 @@ use std::time::Duration;
 use posta_core::failure::{Code, ConnectorError, Retry};
 use posta_core::id::MessageId;
 use posta_core::message::{Content, Outgoing, Recipient, Sent, Tag};
+use posta_core::time::pause;
 use posta_platforms::http::PLATFORM_TIMEOUT;
 use posta_store::accounts::{self, Account, State};
 use posta_store::conversations::{self, Conversation};
@@ -15,10 +16,10 @@ use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::flows::line::Line;
-use crate::flows::window::{self, Sender};
+use crate::flows::window::{self, Permit, Sender};
 use crate::flows::{announce, disconnect, media, receive, refusal};
 
-/// How often a send is tried that certainly did nothing.
+/// How often a send is tried that certainly did nothing, where its failure does not say.
 const TRIES: i64 = 5;
 
 /// The wait before the second try; it doubles.
@@ -51,14 +52,17 @@ pub async fn attempt(app: &App, job: &Job) -> posta_store::Result<()> {
     // Messages that were queued by an older version are texts and nothing else.
     let content =
         content.unwrap_or_else(|| Content::text(message.text.clone().unwrap_or_default()));
-    // Handing in a file is seen by nobody, so it comes before the attempt is on record.
-    let result = match media::hand_in(app, account, job, content).await? {
-        Err(error) => Err(error),
-        Ok(content) if begin(app, job, message).await? => {
-            let result = call(app, account, conversation, message, &content).await;
-            media::forget(app, account, &content, result).await?
-        }
-        Ok(_) => return Ok(()),
+    let result = match permit(app, account, conversation, message) {
+        Err(error) => Err(*error),
+        // Handing in a file is seen by nobody, so it comes before the attempt is on record.
+        Ok(permit) => match media::hand_in(app, account, job, content).await? {
+            Err(error) => Err(error),
+            Ok(content) if begin(app, job, message).await? => {
+                let result = call(app, account, conversation, message, &content, permit.tag).await;
+                media::forget(app, account, &content, result).await?
+            }
+            Ok(_) => return Ok(()),
+        },
     };
     let outcome = result.as_ref().map_or_else(|error| error.code.as_str(), |_| "sent");
     let platform = account.platform.clone();
@@ -72,7 +76,7 @@ pub async fn attempt(app: &App, job: &Job) -> posta_store::Result<()> {
             return Err(error);
         }
         tracing::warn!(message.id = %message.id, %error, "a send's outcome is noted again");
-        app.clock.sleep(NOTE_WAIT).await;
+        pause(NOTE_WAIT).await;
     }
     app.wake.announced();
     app.wake.send.notify_one();
@@ -132,7 +136,7 @@ async fn load(app: &App, job: &Job) -> posta_store::Result<Option<Ready>> {
     let held = job.hold_until.filter(|_| account.state != State::Connected);
     let later = held.max(account.rate_limited_until).filter(|until| *until > now);
     if let Some(until) = later {
-        jobs::update_due(&mut tx, &job.id, until).await?;
+        jobs::put_back(&mut tx, &job.id, until).await?;
         tx.commit().await?;
         return Ok(None);
     }
@@ -149,31 +153,39 @@ async fn begin(app: &App, job: &Job, message: &Message) -> posta_store::Result<b
     Ok(is_ours)
 }
 
+/// Asks the reply window again, for the message may have waited since it was let in.
+fn permit(
+    app: &App,
+    account: &Account,
+    conversation: &Conversation,
+    message: &Message,
+) -> Result<Permit, Box<ConnectorError>> {
+    let (sender, tag) = (Sender::of(message.sent_via.as_deref()), message.tag.as_ref());
+    let (tag, now) = (tag.map(|_| Tag::HumanAgent), app.clock.now());
+    window::permits(super::can_send(account)?, conversation, sender, tag, now)
+}
+
 async fn call(
     app: &App,
     account: &Account,
     conversation: &Conversation,
     message: &Message,
     content: &Content,
+    tag: Option<Tag>,
 ) -> Result<Sent, ConnectorError> {
     let line = Line::open(app, account).await?;
-    // Asked again, for the message may have waited since it was let in.
-    let (sender, tag) = (Sender::of(message.sent_via.as_deref()), message.tag.as_ref());
-    let (tag, now) = (tag.map(|_| Tag::HumanAgent), app.clock.now());
-    let permit =
-        window::permits(line.platform, conversation, sender, tag, now).map_err(|no| *no)?;
     let outgoing = Outgoing {
         id: message.id.clone(),
         to: Recipient::Person(conversation.participant_id.clone()),
         content: content.clone(),
-        tag: permit.tag,
+        tag,
     };
     let Some(messages) = line.platform.messages() else {
         let message = format!("{} takes no messages", line.platform.title());
         return Err(*refusal(Code::PlatformNotSupported, message));
     };
     let sent = messages.send(&line.cx(app), &outgoing).await;
-    sent.map_err(|no| window::doubt(no, line.platform, conversation, permit.tag, app.clock.now()))
+    sent.map_err(|no| window::doubt(no, line.platform, conversation, tag, app.clock.now()))
 }
 
 async fn sent_out(
@@ -219,24 +231,28 @@ async fn not_sent(
         retry = ?error.retry, attempt = job.attempts, "message not sent"
     );
     let now = app.clock.now();
+    let (tries, first_wait) = error.again.map_or((TRIES, FIRST_WAIT), |again| {
+        (i64::from(again.tries), Duration::from_secs(u64::from(again.seconds)))
+    });
     super::super::restriction::note(app, tx, account, Some(error)).await?;
     match error.retry {
-        Retry::Transient if job.attempts < TRIES => {
+        Retry::Transient if job.attempts < tries => {
             let doublings = u32::try_from(job.attempts - 1).unwrap_or(0);
-            let wait = jittered(app, FIRST_WAIT * 2_u32.saturating_pow(doublings));
+            let wait = jittered(app, first_wait * 2_u32.saturating_pow(doublings));
             messages::update_queued(tx, &message.id).await?;
             return jobs::update_due(tx, &job.id, now.plus(wait)).await;
         }
         Retry::RateLimited { until } => {
             accounts::update_rate_limited(tx, &account.id, until).await?;
             messages::update_queued(tx, &message.id).await?;
-            return jobs::update_due(tx, &job.id, until).await;
+            return jobs::put_back(tx, &job.id, until).await;
         }
         Retry::Auth => {
-            disconnect::lose(app, tx, account, error).await?;
-            if let Some(until) = job.hold_until.filter(|until| *until > now) {
+            let is_lost = disconnect::lose(app, tx, account, error).await?;
+            let later = if is_lost { job.hold_until } else { Some(now) };
+            if let Some(until) = later.filter(|until| *until > now || !is_lost) {
                 messages::update_queued(tx, &message.id).await?;
-                return jobs::update_due(tx, &job.id, until).await;
+                return jobs::put_back(tx, &job.id, until).await;
             }
         }
         Retry::Transient | Retry::Permanent | Retry::Unknown => {}
