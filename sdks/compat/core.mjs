@@ -12,9 +12,9 @@ import { Zernio, ZernioApiError } from "@zernio/node";
 
 import * as shape from "./shape.mjs";
 import { assertShape } from "./shape.mjs";
+import { client, until } from "./support.mjs";
 
 const { POSTA_URL, POSTA_API_KEY } = process.env;
-assert.ok(POSTA_URL && POSTA_API_KEY, "POSTA_URL and POSTA_API_KEY say where Posta is");
 
 const UNKNOWN_ID = "0123456789abcdef01234567";
 
@@ -44,17 +44,6 @@ function assertHeaders(response) {
   }
 }
 
-/** Waits until `look` gives something, for at most ten seconds. */
-async function until(what, look) {
-  const deadline = Date.now() + 10_000;
-  while (Date.now() < deadline) {
-    const found = await look();
-    if (found) return found;
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
-  return assert.fail(`waited in vain for ${what}`);
-}
-
 /** A customer's endpoint on loopback that keeps what it gets. */
 async function startReceiver() {
   const deliveries = [];
@@ -73,7 +62,7 @@ async function startReceiver() {
 for (const root of ["/api", ""]) {
   describe(`the SDK with baseURL http://host${root}`, () => {
     const baseURL = POSTA_URL + root;
-    const zernio = new Zernio({ apiKey: POSTA_API_KEY, baseURL });
+    const zernio = client(root);
     let accountId, profileId, conversationId;
 
     before(async () => {

@@ -6,7 +6,6 @@ field, only known platforms, and times with a zone.
 
 import hashlib
 import hmac
-import os
 import queue
 import threading
 import unittest
@@ -14,7 +13,7 @@ import uuid
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from urllib.parse import parse_qs, urlsplit
 
-from late import LateAPIError, LateAuthenticationError, LateNotFoundError, Zernio
+from late import LateAPIError, LateAuthenticationError, LateNotFoundError
 from late.models import (
     SocialAccount,
     Webhook,
@@ -23,8 +22,8 @@ from late.models import (
     WebhookPayloadTest,
 )
 
-POSTA_URL = os.environ["POSTA_URL"]
-POSTA_API_KEY = os.environ["POSTA_API_KEY"]
+from support import Client, Fails
+
 UNKNOWN_ID = "0123456789abcdef01234567"
 
 
@@ -60,25 +59,19 @@ class Receiver:
         self.server.server_close()
 
 
-class Calls:
+class Calls(Fails):
     """What works under both base URLs; the classes below say which."""
 
     root = None
 
     @classmethod
     def setUpClass(cls):
-        cls.zernio = Zernio(api_key=POSTA_API_KEY, base_url=POSTA_URL + cls.root)
+        cls.zernio = Client(cls.root)
         account = cls.zernio.accounts.list().accounts[0]
         cls.account_id = account.field_id
         cls.profile_id = account.profileId.field_id
         conversations = cls.zernio.messages.list_inbox_conversations(account_id=cls.account_id)
         cls.conversation_id = conversations["data"][0]["id"]
-
-    def assert_fails(self, kind, code, call, *args, **kwargs):
-        with self.assertRaises(kind) as caught:
-            call(*args, **kwargs)
-        self.assertEqual(caught.exception.details["code"], code)
-        return caught.exception
 
     def test_accounts(self):
         listed = self.zernio.accounts.list(profile_id=self.profile_id)
@@ -109,6 +102,8 @@ class Calls:
         self.assertIn(self.conversation_id, [one["id"] for one in page["data"]])
         requests = self.zernio.messages.list_inbox_conversations(folder="requests")
         self.assertEqual(requests["data"], [])
+        failed = requests["meta"]["failedAccounts"]
+        self.assertEqual([one["code"] for one in failed], ["PLATFORM_LIMITATION"])
         ours = (self.conversation_id, self.account_id)
         one = self.zernio.messages.get_inbox_conversation(*ours)["data"]
         self.assertEqual(one["participantId"], self.conversation_id)
@@ -230,7 +225,7 @@ class Calls:
         self.assert_fails(LateNotFoundError, "profile_not_found", get, UNKNOWN_ID)
         malformed = self.assert_fails(LateAPIError, "invalid_field_value", get, "nonsense")
         self.assertEqual(malformed.status_code, 400)
-        stranger = Zernio(api_key="sk_" + "0" * 64, base_url=POSTA_URL + self.root)
+        stranger = Client(self.root, api_key="sk_" + "0" * 64)
         refused = (LateAuthenticationError, "invalid_credentials", stranger.profiles.list)
         self.assert_fails(*refused)
 

@@ -4,44 +4,20 @@
 // Run by run.sh against `posta dev`, whose tour leaves an account with one conversation.
 
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { before, describe, it } from "node:test";
-
-import { Zernio, ZernioApiError } from "@zernio/node";
 
 import * as shape from "./shape.mjs";
 import { assertShape } from "./shape.mjs";
-
-const { POSTA_URL, POSTA_API_KEY, SANDBOX_URL } = process.env;
+import { act, assertRefused, client } from "./support.mjs";
 
 const PNG = Buffer.from(
   "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
   "base64",
 );
 
-/** Asserts that a call is refused with a status and a code. */
-async function assertRefused(call, statusCode, code) {
-  const error = await call.then(
-    () => assert.fail(`the call succeeded; ${statusCode} ${code} was due`),
-    (thrown) => thrown,
-  );
-  assert.ok(error instanceof ZernioApiError, `not the SDK's error: ${error?.stack}`);
-  assert.deepEqual({ statusCode: error.statusCode, code: error.code }, { statusCode, code });
-  return error;
-}
-
-/** Moves somebody in the sandbox. */
-async function act(path, body) {
-  const reply = await fetch(`${SANDBOX_URL}/_sandbox/${path}`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify(body),
-  });
-  assert.equal(reply.status, 200, await reply.clone().text());
-  return reply.json();
-}
-
 describe("sending, with the Node SDK", () => {
-  const zernio = new Zernio({ apiKey: POSTA_API_KEY, baseURL: POSTA_URL });
+  const zernio = client();
   let accountId;
   let username;
   let conversationId;
@@ -122,7 +98,7 @@ describe("sending, with the Node SDK", () => {
     const served = await fetch(data.url);
     assert.deepEqual(Buffer.from(await served.arrayBuffer()), PNG);
     const sent = await send({ attachmentUrl: data.url, attachmentType: "image" });
-    assert.equal(sent.data.success, true);
+    assert.equal(sent.data.data.attachments[0].url, data.url);
   });
 
   it("messages.addMessageReaction and removeMessageReaction", async () => {
@@ -158,13 +134,21 @@ describe("sending, with the Node SDK", () => {
       comment,
     );
     const call = { path: { postId, commentId }, body: { accountId, message: "40 €" } };
-    const { data } = await zernio.comments.sendPrivateReplyToComment(call);
+    const key = randomUUID();
+    const { data } = await zernio.comments.sendPrivateReplyToComment({
+      ...call,
+      headers: { "Idempotency-Key": key },
+    });
     assertShape(data, {
       status: shape.is("success"),
       messageId: shape.text,
       commentId: shape.is(commentId),
       platform: shape.is("instagram"),
     });
+    const headers = { "Idempotency-Key": key };
+    const repeated = await zernio.comments.sendPrivateReplyToComment({ ...call, headers });
+    assert.deepEqual(repeated.data, data);
+    assert.equal(repeated.response.headers.get("idempotent-replayed"), "true");
     const again = zernio.comments.sendPrivateReplyToComment(call);
     const error = await assertRefused(again, 400, "private_reply_consumed");
     assert.equal(error.details.privateReplyConsumed, true);
@@ -185,6 +169,15 @@ describe("sending, with the Node SDK", () => {
     const menu = await accountsettings.getMessengerMenu(where);
     assert.deepEqual(menu.data.data[0].persistent_menu[0].call_to_actions, call_to_actions);
     await accountsettings.deleteMessengerMenu(where);
-    await assertRefused(accountsettings.getTelegramCommands(where), 400, "platform_not_supported");
+    assert.deepEqual((await accountsettings.getMessengerMenu(where)).data.data, []);
+    const commands = [{ command: "help", description: "Help" }];
+    for (const call of [
+      () => accountsettings.getTelegramCommands(where),
+      () => accountsettings.setTelegramCommands({ ...where, body: { commands } }),
+      () => accountsettings.deleteTelegramCommands(where),
+    ]) {
+      const error = await assertRefused(call(), 400, "platform_not_supported");
+      assert.equal(error.platform, "instagram");
+    }
   });
 });
