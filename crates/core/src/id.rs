@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use crate::chance::Chance;
-use crate::time::Clock;
+use crate::time::{Clock, Timestamp};
 
 /// Text that is not an id of ours.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -155,6 +155,15 @@ text_newtype! {
     EventId
 }
 
+/// How many of an id's digits tell the time it was made.
+pub const TIME_DIGITS: usize = 12;
+
+/// Returns what is below every id that is made at `time` or later, and above those made before.
+#[must_use]
+pub fn floor_of_ids(time: Timestamp) -> String {
+    format!("{:012x}", u64::try_from(time.as_millis()).unwrap_or(0))
+}
+
 /// Whether the text has the shape of an id of ours.
 #[must_use]
 pub fn is_id24(text: &str) -> bool {
@@ -215,7 +224,6 @@ impl Ids {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::Timestamp;
 
     fn ids() -> Ids {
         Ids::new(Clock::fixed(Timestamp::from_millis(1_767_182_410_007)), Chance::seeded(1))
@@ -228,6 +236,15 @@ mod tests {
         assert!(made.iter().all(|id| is_id24(id.as_str())));
         assert!(made.is_sorted_by(|a, b| a < b));
         assert!(made[0].as_str().starts_with("019b7447a117"), "{}", made[0]);
+    }
+
+    #[test]
+    fn ids_stand_above_the_floor_of_their_time() {
+        let made: MessageId = ids().next();
+        let floor = |millis| floor_of_ids(Timestamp::from_millis(millis));
+        assert!(made.as_str() > floor(1_767_182_410_007).as_str());
+        assert!(made.as_str() < floor(1_767_182_410_008).as_str());
+        assert_eq!(floor(-1), "000000000000");
     }
 
     #[test]

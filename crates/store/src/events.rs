@@ -1,6 +1,6 @@
 //! The event log: everything Posta announces, in one order per workspace.
 
-use posta_core::id::{AccountId, EventId, InboundId, ProfileId, WorkspaceId};
+use posta_core::id::{AccountId, EventId, InboundId, MessageId, ProfileId, WorkspaceId};
 use posta_core::time::Timestamp;
 
 use crate::sql::{push_among, sql};
@@ -20,6 +20,8 @@ pub struct Event {
     pub profile_id: Option<ProfileId>,
     /// The account it concerns.
     pub account_id: Option<AccountId>,
+    /// The message that it shows.
+    pub message_id: Option<MessageId>,
     /// The JSON that is signed and delivered, byte for byte.
     pub body: String,
     /// When it was announced.
@@ -70,8 +72,8 @@ pub async fn insert(tx: &mut Tx, event: &Event, cause: Option<&Cause>) -> Result
     .await?);
     sql!(tx, |c| sqlx::query(
         "INSERT INTO events (workspace_id, seq, id, kind, profile_id, account_id, body, created_at,
-             inbound_id, inbound_position)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+             inbound_id, inbound_position, message_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
     )
     .bind(&event.workspace_id)
     .bind(seq)
@@ -83,6 +85,7 @@ pub async fn insert(tx: &mut Tx, event: &Event, cause: Option<&Cause>) -> Result
     .bind(event.created_at)
     .bind(cause.map(|cause| &cause.inbound_id))
     .bind(cause.map(|cause| cause.position))
+    .bind(&event.message_id)
     .execute(c)
     .await?
     .rows_affected());
@@ -92,13 +95,35 @@ pub async fn insert(tx: &mut Tx, event: &Event, cause: Option<&Cause>) -> Result
 /// Finds an event.
 pub async fn find(tx: &mut Tx, owner: &WorkspaceId, id: &str) -> Result<Option<Event>> {
     sql!(tx, |c| sqlx::query_as(
-        "SELECT id, workspace_id, kind, profile_id, account_id, body, created_at FROM events
-         WHERE workspace_id = $1 AND id = $2"
+        "SELECT id, workspace_id, kind, profile_id, account_id, message_id, body, created_at
+         FROM events WHERE workspace_id = $1 AND id = $2"
     )
     .bind(owner)
     .bind(text(id))
     .fetch_optional(c)
     .await)
+}
+
+/// Lists the events that show a message.
+pub async fn list_of_message(tx: &mut Tx, message: &MessageId) -> Result<Vec<Event>> {
+    sql!(tx, |c| sqlx::query_as(
+        "SELECT id, workspace_id, kind, profile_id, account_id, message_id, body, created_at
+         FROM events WHERE message_id = $1 ORDER BY id"
+    )
+    .bind(message)
+    .fetch_all(c)
+    .await)
+}
+
+/// Puts another body in the place of an event's. What is not delivered yet is delivered with it.
+pub async fn update_body(tx: &mut Tx, id: &EventId, body: &str) -> Result<()> {
+    sql!(tx, |c| sqlx::query("UPDATE events SET body = $2 WHERE id = $1")
+        .bind(id)
+        .bind(body)
+        .execute(c)
+        .await?
+        .rows_affected());
+    Ok(())
 }
 
 /// Finds where an event came from; `None` when no webhook of a platform told of it.
@@ -123,7 +148,8 @@ pub async fn list(
 ) -> Result<Vec<Placed>> {
     sql!(tx, |c| {
         let mut query = sqlx::QueryBuilder::new(
-            "SELECT seq, id, workspace_id, kind, profile_id, account_id, body, created_at
+            "SELECT seq, id, workspace_id, kind, profile_id, account_id, message_id, body,
+                 created_at
              FROM events WHERE workspace_id = ",
         );
         query.push_bind(owner).push(" AND seq > ").push_bind(after);

@@ -1,4 +1,5 @@
-//! Messages that a platform announced without their content, to be fetched unless they come.
+//! Messages that a platform announced without their content, to be fetched unless they come; and
+//! those that it said were changed, without their new text.
 
 use posta_core::id::{AccountId, InboundId, RemoteMessage, WorkspaceId};
 use posta_core::time::Timestamp;
@@ -30,15 +31,21 @@ pub struct Fetch {
     pub due_at: Option<Timestamp>,
     /// When it was asked for.
     pub created_at: Timestamp,
+    /// How often the message was changed, when it is its new text that is to be fetched.
+    pub edit_count: Option<i64>,
 }
 
-/// Asks for a message; `false` when it is asked for already.
+/// Asks for a message, or for its newer text; `false` when it is asked for already.
 pub async fn insert(tx: &mut Tx, fetch: &Fetch) -> Result<bool> {
     let done = sql!(tx, |c| sqlx::query(
         "INSERT INTO fetches (account_id, message_id, workspace_id, is_standby, announced_at,
-             inbound_id, inbound_position, attempts, due_at, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-         ON CONFLICT (account_id, message_id) DO NOTHING"
+             inbound_id, inbound_position, attempts, due_at, created_at, edit_count)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+         ON CONFLICT (account_id, message_id) DO UPDATE SET is_standby = excluded.is_standby,
+             announced_at = excluded.announced_at, inbound_id = excluded.inbound_id,
+             inbound_position = excluded.inbound_position, attempts = excluded.attempts,
+             due_at = excluded.due_at, edit_count = excluded.edit_count
+         WHERE excluded.edit_count > COALESCE(fetches.edit_count, 0)"
     )
     .bind(&fetch.account_id)
     .bind(&fetch.message_id)
@@ -50,6 +57,7 @@ pub async fn insert(tx: &mut Tx, fetch: &Fetch) -> Result<bool> {
     .bind(fetch.attempts)
     .bind(fetch.due_at)
     .bind(fetch.created_at)
+    .bind(fetch.edit_count)
     .execute(c)
     .await?
     .rows_affected());
@@ -71,7 +79,7 @@ pub async fn claim(
         ") UPDATE fetches SET attempts = attempts + 1, due_at = $2
          WHERE (account_id, message_id) IN (SELECT account_id, message_id FROM due)
          RETURNING account_id, message_id, workspace_id, is_standby, announced_at, inbound_id,
-             inbound_position, attempts, due_at, created_at",
+             inbound_position, attempts, due_at, created_at, edit_count",
         |text, c| sqlx::query_as(text).bind(now).bind(until).bind(limit).fetch_all(c).await
     )
 }

@@ -34,7 +34,7 @@ pub async fn update_edited(tx: &mut Tx, message: &Message) -> Result<()> {
 pub async fn update_deleted(tx: &mut Tx, message: &Message) -> Result<()> {
     sql!(tx, |c| sqlx::query(
         "UPDATE messages SET deleted_at = $2, text = $3, attachments = $4, metadata = $5,
-             edit_history = $6, folded = $7
+             edit_history = $6, folded = $7, content = $8
          WHERE id = $1"
     )
     .bind(&message.id)
@@ -44,6 +44,7 @@ pub async fn update_deleted(tx: &mut Tx, message: &Message) -> Result<()> {
     .bind(message.metadata.as_ref().map(json).transpose()?)
     .bind(json(&message.edit_history)?)
     .bind(message.text.as_deref().map(folded))
+    .bind(message.content.as_ref().map(json).transpose()?)
     .execute(c)
     .await?
     .rows_affected());

@@ -25,13 +25,17 @@ pub struct Purge {
     pub due_at: Timestamp,
 }
 
-/// Asks for it. What was asked for before is begun anew, as far as either reaches.
+/// Asks for it. What was asked for before and is not done is begun anew, as far as both reach.
 pub async fn upsert(tx: &mut Tx, purge: &Purge) -> Result<()> {
     sql!(tx, |c| sqlx::query(
         "INSERT INTO purges (account_id, message_id, platform, place, until, due_at)
          VALUES ($1, $2, $3, $4, $5, $6)
-         ON CONFLICT (account_id, message_id) DO UPDATE SET place = excluded.place,
-             until = excluded.until, due_at = excluded.due_at"
+         ON CONFLICT (account_id, message_id) DO UPDATE SET
+             place = CASE WHEN purges.place < excluded.place THEN purges.place
+                 ELSE excluded.place END,
+             until = CASE WHEN purges.until > excluded.until THEN purges.until
+                 ELSE excluded.until END,
+             due_at = excluded.due_at"
     )
     .bind(&purge.account_id)
     .bind(&purge.message_id)

@@ -2,9 +2,10 @@
 
 use http::HeaderMap;
 use posta_core::event::Event;
+use posta_core::id::RemoteMessage;
 use posta_core::secret::Secret;
 
-/// Receiving webhooks. `verify` and `parse` are pure; neither waits for anything.
+/// Receiving webhooks. `verify`, `parse` and `redact` are pure; neither waits for anything.
 pub trait Inbound: Sync {
     /// Returns what the platform calls the thing to subscribe to, and its fields, as its dashboard
     /// names them.
@@ -19,7 +20,14 @@ pub trait Inbound: Sync {
 
     /// Reads the events out of a verified body. One bad event becomes `Unknown`, alone.
     fn parse(&self, body: &[u8]) -> Result<Vec<Event>, Unparsed>;
+
+    /// Takes the words and attachments of a message out of a body and says so in their place; `None`
+    /// when there are none. What is left has the same events in the same places.
+    fn redact(&self, body: &[u8], message: &RemoteMessage) -> Option<Vec<u8>>;
 }
+
+/// What stands in the place of what was taken out of a body.
+pub const REDACTED: &str = "the message was taken back, and what it said was deleted";
 
 /// What to subscribe to in a platform's dashboard.
 #[derive(Clone, Copy, Debug)]

@@ -24,7 +24,7 @@ pub use self::comments::{Comments, Moderation, Post, Remark, Under};
 pub use self::diagnosis::{Diagnosis, Examination, Known, Refused};
 pub use self::grant::{Grant, Identity, Token};
 pub use self::history::{History, Page, Past, PastReaction, Thread};
-pub use self::inbound::{Inbound, Subscription, Unparsed};
+pub use self::inbound::{Inbound, REDACTED, Subscription, Unparsed};
 pub use self::menus::{IceBreakers, Menu, Menus, Question};
 pub use self::messages::{Handover, Messages, Reactions, Receipts, Uploads};
 pub use self::people::{People, Profile, Withheld};

@@ -130,6 +130,7 @@ pub async fn record(app: &App, tx: &mut Tx, new: New<'_>) -> posta_store::Result
         kind: new.kind.to_owned(),
         profile_id: new.profile.cloned(),
         account_id: new.account.cloned(),
+        message_id: new.payload.message_id().cloned(),
         body,
         created_at: now,
     };

@@ -9,6 +9,7 @@ mod erase;
 mod fetch;
 mod keep;
 mod people;
+mod purge;
 mod receive;
 mod recover;
 mod renew;
@@ -57,6 +58,7 @@ const WORKERS: &[Worker] = &[
     ("walk", |app| walk::run(app).boxed()),
     ("keep", |app| keep::run(app).boxed()),
     ("sweep", |app| sweep::run(app).boxed()),
+    ("purge", |app| purge::run(app).boxed()),
     ("clean", |app| clean::run(app).boxed()),
 ];
 
@@ -102,6 +104,7 @@ pub async fn is_idle(app: &App) -> posta_store::Result<bool> {
         posta_store::walks::find_next_due(&mut tx).await?,
         posta_store::keeps::find_next_due(&mut tx).await?,
         posta_store::media::find_next_due(&mut tx).await?,
+        posta_store::purges::find_next_due(&mut tx).await?,
     ];
     Ok(app.under_way.is_zero() && due.into_iter().flatten().all(|due| due > now))
 }

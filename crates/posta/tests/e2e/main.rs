@@ -22,6 +22,7 @@ mod messages;
 mod order;
 mod people;
 mod pitfalls;
+mod purge;
 mod recover;
 mod renew;
 mod restart;

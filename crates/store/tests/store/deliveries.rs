@@ -30,6 +30,7 @@ async fn event(store: &Store, owner: &WorkspaceId, kind: &str) -> EventId {
         kind: kind.into(),
         profile_id: None,
         account_id: None,
+        message_id: None,
         body: format!("{{\"event\":\"{kind}\"}}"),
         created_at: at(0),
     };

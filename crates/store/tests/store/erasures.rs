@@ -72,6 +72,7 @@ async fn everything_of_an_account_is_deleted_bit_by_bit(store: &Store) {
                 kind: kind.into(),
                 profile_id: None,
                 account_id: Some(one.id.clone()),
+                message_id: None,
                 body: "{}".into(),
                 created_at: at(0),
             };

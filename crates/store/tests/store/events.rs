@@ -27,6 +27,7 @@ fn new(store: &Store, owner: &WorkspaceId) -> Event {
         kind: "message.received".into(),
         profile_id: Some(store.id()),
         account_id: Some(store.id()),
+        message_id: None,
         body: "{\"text\":\"a\\u0000b\"}".into(),
         created_at: at(3),
     }
@@ -50,8 +51,7 @@ async fn every_field_is_kept(store: &Store) {
     let event = new(store, &owner);
     let mut tx = store.write().await;
     events::insert(&mut tx, &event, None).await.unwrap();
-    let text =
-        "SELECT id, workspace_id, kind, profile_id, account_id, body, created_at FROM events";
+    let text = "SELECT id, workspace_id, kind, profile_id, account_id, message_id, body, created_at FROM events";
     let found: Event = match &mut tx {
         Tx::Sqlite(tx) => sqlx::query_as(text).fetch_one(&mut **tx).await,
         Tx::Postgres(tx) => sqlx::query_as(text).fetch_one(&mut **tx).await,

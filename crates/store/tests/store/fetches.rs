@@ -10,6 +10,7 @@ both! {
     a_message_is_asked_for_once,
     what_is_due_is_claimed_for_a_while,
     what_is_given_up_stays_and_is_counted,
+    a_newer_text_takes_the_place_of_what_was_asked_for,
 }
 
 fn new(store: &Store, account: &Account, message: &str, due: i64) -> Fetch {
@@ -24,6 +25,7 @@ fn new(store: &Store, account: &Account, message: &str, due: i64) -> Fetch {
         attempts: 0,
         due_at: Some(at(due)),
         created_at: at(2),
+        edit_count: None,
     }
 }
 
@@ -67,4 +69,19 @@ async fn what_is_given_up_stays_and_is_counted(store: &Store) {
     assert_eq!(fetches::find_next_due(&mut tx).await.unwrap(), Some(at(40)));
     assert!(fetches::claim(&mut tx, at(39), at(99), 5).await.unwrap().is_empty());
     assert!(!fetches::insert(&mut tx, &first).await.unwrap());
+}
+
+async fn a_newer_text_takes_the_place_of_what_was_asked_for(store: &Store) {
+    let account = store.account().await;
+    let mut tx = store.write().await;
+    let announced = new(store, &account, "m1", 10);
+    assert!(fetches::insert(&mut tx, &announced).await.unwrap());
+    fetches::update_due(&mut tx, &announced, None, "gone").await.unwrap();
+    let edited = |count, due| Fetch { edit_count: Some(count), ..new(store, &account, "m1", due) };
+    assert!(fetches::insert(&mut tx, &edited(2, 20)).await.unwrap());
+    assert!(!fetches::insert(&mut tx, &edited(1, 30)).await.unwrap());
+    assert!(!fetches::insert(&mut tx, &edited(2, 30)).await.unwrap());
+    assert!(!fetches::insert(&mut tx, &announced).await.unwrap());
+    let claimed = fetches::claim(&mut tx, at(20), at(99), 9).await.unwrap();
+    assert_eq!((claimed.len(), claimed[0].edit_count, claimed[0].attempts), (1, Some(2), 1));
 }

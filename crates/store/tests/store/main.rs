@@ -31,6 +31,7 @@ mod parity;
 mod people;
 mod plans;
 mod profiles;
+mod purges;
 mod recoveries;
 mod renewals;
 mod search;

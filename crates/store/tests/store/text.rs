@@ -260,6 +260,7 @@ async fn what_endpoints_answer(store: &Store) {
         kind: "message.received".into(),
         profile_id: None,
         account_id: None,
+        message_id: None,
         body: serde_json::to_string(NUL).unwrap(),
         created_at: at(0),
     };

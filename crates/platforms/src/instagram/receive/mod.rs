@@ -2,10 +2,11 @@
 
 mod attachments;
 mod messaging;
+mod redact;
 
 use http::HeaderMap;
 use posta_core::event::{Comment, Event, What};
-use posta_core::id::{RemoteAccount, RemotePerson};
+use posta_core::id::{RemoteAccount, RemoteMessage, RemotePerson};
 use posta_core::secret::Secret;
 use posta_core::time::Timestamp;
 use serde_json::Value;
@@ -53,6 +54,10 @@ impl Inbound for Instagram {
         let entries = entries.ok_or_else(|| Unparsed("the body has no list `entry`".to_owned()))?;
         Ok(entries.iter().flat_map(events).collect())
     }
+
+    fn redact(&self, body: &[u8], message: &RemoteMessage) -> Option<Vec<u8>> {
+        redact::redact(body, message)
+    }
 }
 
 /// Reads an entry, which carries its events in one of four forms, or in several.
@@ -94,6 +99,9 @@ impl Source<'_> {
             Some(field @ ("comments" | "live_comments")) if !self.is_test(value) => {
                 let comment = comment(value, self.account, field == "live_comments");
                 self.wrap(change, time(value, "timestamp"), false, comment)
+            }
+            Some("mentions") if !self.is_test(value) => {
+                self.wrap(change, time(value, "timestamp"), false, mention(value))
             }
             _ => self.event(change, value, field == Some("standby")),
         }
@@ -154,6 +162,26 @@ fn comment(value: &Value, account: &RemoteAccount, is_live: bool) -> What {
         is_own,
         is_live,
         ad_id: text(media, "ad_id"),
+    }))
+}
+
+/// Reads a mention in a comment on somebody else's post, of which apps of the Page path are told by
+/// its ids alone. One in a caption has no comment that could be stored.
+fn mention(value: &Value) -> What {
+    let Some(id) = text(value, "comment_id") else {
+        return What::Unknown;
+    };
+    What::Comment(Box::new(Comment {
+        id,
+        parent: None,
+        post: text(value, "media_id"),
+        post_kind: None,
+        author: None,
+        author_username: None,
+        text: None,
+        is_own: false,
+        is_live: false,
+        ad_id: None,
     }))
 }
 

@@ -235,3 +235,49 @@ fn a_new_message_may_be_announced_as_an_edit() {
     assert_eq!(did("message_edit", &json!({"mid": "m", "num_edit": "0"})), announced);
     assert_eq!(did("message_edit", &json!({"mid": "m", "text": "x"})), What::Unknown);
 }
+
+/// Whatever a message says in any form, nothing of it is left, all other events are as they were, and
+/// its own stand where they stood.
+#[rstest]
+fn what_was_taken_back_is_taken_out(#[files("src/instagram/fixtures/*.json")] path: PathBuf) {
+    let body = std::fs::read(&path).unwrap();
+    let before = Instagram.parse(&body).unwrap();
+    let mids = before.iter().filter_map(|event| match &event.what {
+        What::Message(one) => Some(one.id.clone()),
+        What::MessageEdited(edit) => Some(edit.message.clone()),
+        _ => None,
+    });
+    assert_eq!(Instagram.redact(&body, &RemoteMessage::new("other")), None);
+    for mid in mids {
+        // A tap without an id of its own cannot be taken back.
+        let Some(redacted) = Instagram.redact(&body, &mid) else {
+            assert!(mid.as_str().starts_with("postback-"), "{mid}");
+            continue;
+        };
+        assert_eq!(Instagram.redact(&redacted, &mid), None, "twice is once");
+        let after = Instagram.parse(&redacted).unwrap();
+        assert_eq!(before.len(), after.len());
+        for (before, after) in before.iter().zip(&after) {
+            match (&before.what, &after.what) {
+                (What::Message(before), What::Message(after)) if before.id == mid => {
+                    assert_eq!((&after.id, after.direction), (&mid, before.direction));
+                    assert_eq!((&after.text, after.attachments.len()), (&None, 0));
+                    assert!(after.postback.as_ref().is_none_or(|tap| tap.title.is_none()));
+                    assert!(after.story_reply.is_none() && after.quick_reply.is_none());
+                }
+                (What::MessageEdited(before), What::MessageEdited(after))
+                    if before.message == mid =>
+                {
+                    assert_eq!((&after.text, after.count), (&None, before.count));
+                }
+                _ => assert_eq!(before, after),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_mention_in_a_caption_stays_raw() {
+    let change = json!({"field": "mentions", "value": {"media_id": "17"}});
+    assert_eq!(one("changes", &change).what, What::Unknown);
+}

@@ -5,7 +5,9 @@ mod comment;
 mod happening;
 mod message;
 
-use posta_core::id::{AccountId, ConversationId, EventId, ProfileId, RemotePerson, RemoteThread};
+use posta_core::id::{
+    AccountId, ConversationId, EventId, MessageId, ProfileId, RemotePerson, RemoteThread,
+};
 use posta_core::time::Timestamp;
 use posta_store::accounts::Account;
 use posta_store::conversations::{Conversation, Status};
@@ -226,6 +228,20 @@ pub enum Payload {
         /// Always true.
         test: bool,
     },
+}
+
+impl Payload {
+    /// Returns the message that is shown.
+    #[must_use]
+    pub fn message_id(&self) -> Option<&MessageId> {
+        match self {
+            Self::Message { message, .. }
+            | Self::MessageEdited { message, .. }
+            | Self::MessageDeleted { message, .. }
+            | Self::MessageStatus { message, .. } => Some(&message.id),
+            _ => None,
+        }
+    }
 }
 
 /// A profile that an event concerns.

@@ -5,14 +5,12 @@ use posta_core::id::EventId;
 use posta_core::time::Timestamp;
 use posta_store::conversations::{self, Conversation};
 use posta_store::messages::{self, Message};
-use posta_store::{Json, Tx, message_changes};
+use posta_store::{Tx, message_changes};
 
 use super::early::{self, Happened};
-use super::{Taken, Told};
+use super::{Taken, Told, purge};
 use crate::app::App;
-use crate::config::MediaPolicy;
 use crate::flows::events::{ConversationBlock, InboxAccount, Payload, message_block};
-use crate::flows::media;
 
 pub(super) async fn deleted(
     app: &App,
@@ -22,18 +20,21 @@ pub(super) async fn deleted(
 ) -> posta_store::Result<Taken> {
     let account = told.account;
     let Some(mut message) = messages::find_remote(tx, &account.id, &gone.message).await? else {
+        if purge::is_wanted(app) {
+            purge::of_stranger(app, tx, account, &gone.message, told.at).await?;
+        }
         let is_new = early::keep(app, tx, told, &gone.message, &Happened::Deleted).await?;
         return Ok(if is_new { Taken::New } else { Taken::Known });
     };
     if message.deleted_at.is_some() {
-        return Ok(Taken::Known);
+        return purge_again(app, tx, told, &message).await;
     }
     message.deleted_at = Some(told.at);
     let mut conversation =
         conversations::get_locked(tx, &account.workspace_id, &message.conversation_id).await?;
-    if is_purged(app) {
-        purge(&mut message);
-        media::forget_copies(tx, &message.id).await?;
+    if purge::is_wanted(app) {
+        purge::empty(&mut message);
+        purge::of_message(app, tx, account, &message).await?;
         if conversation.last_message_at == Some(message.sent_at) {
             conversation.last_message = None;
             conversations::update_activity(tx, &conversation).await?;
@@ -42,6 +43,23 @@ pub(super) async fn deleted(
     message_changes::update_deleted(tx, &message).await?;
     tell(app, tx, told, &conversation, &message, told.at).await?;
     Ok(Taken::New)
+}
+
+/// Takes what a webhook says of a message that is known already. When the message was taken back and
+/// nothing of it shall stay, that goes for this webhook too.
+pub(super) async fn purge_again(
+    app: &App,
+    tx: &mut Tx,
+    told: &Told<'_>,
+    message: &Message,
+) -> posta_store::Result<Taken> {
+    if let (Some(id), Some(cause)) = (&message.remote_id, told.cause)
+        && message.deleted_at.is_some()
+        && purge::is_wanted(app)
+    {
+        purge::of_webhook(app, tx, told.account, id, &cause.inbound_id).await?;
+    }
+    Ok(Taken::Known)
 }
 
 /// Tells that a message was taken back.
@@ -60,17 +78,4 @@ pub(super) async fn tell(
         account: InboxAccount::from(told.account),
     };
     told.announce(app, tx, "message.deleted", &payload).await
-}
-
-/// Whether what a message said goes with it.
-pub(super) fn is_purged(app: &App) -> bool {
-    app.config.media.policy == MediaPolicy::PurgeOnUnsend
-}
-
-/// Takes away everything that a message said.
-pub(super) fn purge(message: &mut Message) {
-    message.text = None;
-    message.attachments = Json(Vec::new());
-    message.metadata = None;
-    message.edit_history = Json(Vec::new());
 }

@@ -7,7 +7,7 @@ use posta_store::messages::{self, Edition, Message};
 use posta_store::{Tx, message_changes};
 
 use super::early::{self, Happened};
-use super::{Taken, Told, fetch};
+use super::{Taken, Told, delete, fetch};
 use crate::app::App;
 use crate::flows::events::{ConversationBlock, InboxAccount, Payload, editions, message_block};
 
@@ -41,24 +41,45 @@ pub(super) async fn apply(
     let is_newest = edit.count > message.edit_count;
     let is_known = if is_newest { false } else { is_in_history(message, told.at) };
     if is_known || message.deleted_at.is_some() {
-        return Ok(Taken::Known);
+        return delete::purge_again(app, tx, told, message).await;
     }
     if !is_newest {
         // It came late: only what the message once said is new.
+        if edit.text.is_none() {
+            return Ok(Taken::Known);
+        }
         insert_late(&mut message.edit_history, edit.text.clone(), told.at);
         message_changes::update_edited(tx, message).await?;
         return Ok(Taken::New);
     }
-    if edit.text.is_some() && edit.text != message.text {
+    match &edit.text {
+        Some(text) => change(app, tx, told, message, edit.count, Some(text.clone())).await,
+        None => fetch::ask_text(app, tx, told, edit).await,
+    }
+}
+
+/// Changes a message for the `count`-th time; without a text, only that counts.
+pub(super) async fn change(
+    app: &App,
+    tx: &mut Tx,
+    told: &Told<'_>,
+    message: &mut Message,
+    count: i64,
+    text: Option<String>,
+) -> posta_store::Result<Taken> {
+    if message.deleted_at.is_some() || message.edit_count >= count {
+        return Ok(Taken::Known);
+    }
+    if text.is_some() && text != message.text {
         let before = Edition {
             text: message.text.clone(),
             attachments: message.attachments.0.clone(),
             edited_at: told.at,
         };
         message.edit_history.0.push(before);
-        message.text.clone_from(&edit.text);
+        message.text = text;
     }
-    message.edit_count = edit.count;
+    message.edit_count = count;
     message.edited_at = Some(told.at);
     // The conversation is locked before its messages, here and everywhere.
     let (owner, id) = (&told.account.workspace_id, &message.conversation_id);

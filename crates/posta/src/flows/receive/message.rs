@@ -11,7 +11,7 @@ use posta_store::conversations::{self, Conversation};
 use posta_store::messages::{self, Message, Origin};
 use posta_store::{Json, Tx, message_changes};
 
-use super::{Taken, Told, control, delete, early, referral};
+use super::{Taken, Told, control, delete, early, purge, referral};
 use crate::app::App;
 use crate::flows::events::{
     ConversationBlock, InboxAccount, Payload, message_block, started_conversation,
@@ -47,8 +47,8 @@ async fn incoming(
     told: &Told<'_>,
     message: &event::Message,
 ) -> posta_store::Result<Taken> {
-    if messages::find_remote(tx, &told.account.id, &message.id).await?.is_some() {
-        return Ok(Taken::Known);
+    if let Some(known) = messages::find_remote(tx, &told.account.id, &message.id).await? {
+        return delete::purge_again(app, tx, told, &known).await;
     }
     let (mut conversation, _) =
         open_conversation(app, tx, told, &message.thread, &message.person).await?;
@@ -103,8 +103,8 @@ async fn outgoing(
     told: &Told<'_>,
     message: &event::Message,
 ) -> posta_store::Result<Taken> {
-    if messages::find_remote(tx, &told.account.id, &message.id).await?.is_some() {
-        return Ok(Taken::Known);
+    if let Some(known) = messages::find_remote(tx, &told.account.id, &message.id).await? {
+        return delete::purge_again(app, tx, told, &known).await;
     }
     let (mut conversation, _) =
         open_conversation(app, tx, told, &message.thread, &message.person).await?;
@@ -153,8 +153,9 @@ async fn insert(
     stored.deleted_at = waiting.deleted_at();
     if stored.deleted_at.is_some() {
         stored.is_read = true;
-        if delete::is_purged(app) {
-            delete::purge(stored);
+        if purge::is_wanted(app) {
+            purge::empty(stored);
+            purge::of_message(app, tx, told.account, stored).await?;
         }
     }
     if messages::insert(tx, stored).await? {
