@@ -58,7 +58,7 @@ fn a_step_that_fails_says_what_was_expected_and_what_there_was() {
     let problem = &step["problem"];
     let said = (&problem["at"], &problem["expected"], &problem["got"]);
     assert_eq!(said, (&"messages.0.text".into(), &"Goodbye".into(), &"Hello".into()));
-    assert_eq!(errors, "error: 1 of 1 scenarios failed\n");
+    assert_eq!(errors, "error: 1 of 1 scenario failed\n");
 }
 
 #[test]
@@ -77,9 +77,44 @@ fn a_file_that_cannot_be_read_is_named_with_the_line_before_anything_is_played()
         run_text("name: Typo\nsteps:\n  - connect: lumen.cafe.demo\n    expct: {}\n");
     assert_eq!((code, report), (2, serde_json::Value::Null));
     assert!(
-        errors.ends_with("mine.yaml:4: there is no field expct; did you mean expect?\n"),
+        errors.contains("mine.yaml:4: there is no field expct; did you mean expect? Known are "),
         "{errors}"
     );
+}
+
+#[test]
+fn what_nobody_sees_in_time_is_told_with_what_there_was_instead() {
+    let (code, report, _) = run_text(
+        "name: Waiting\nsteps:\n  - connect: lumen.cafe.demo\n  - deed: people/mira.demo/write\n    \
+         with: {text: Hello}\n    events: [{event: message.received, message: {text: Goodbye}}]\n",
+    );
+    assert_eq!(code, 1, "{report}");
+    let problem = &report["steps"][1]["problem"];
+    let said = (&problem["at"], &problem["expected"], &problem["got"]);
+    assert_eq!(said, (&"message.text".into(), &"Goodbye".into(), &"Hello".into()));
+    let message = problem["message"].as_str().unwrap();
+    assert!(message.starts_with("the nearest event is {"), "{message}");
+}
+
+#[test]
+fn what_cannot_be_set_up_or_done_says_which_field_and_why() {
+    for (file, why) in [
+        (
+            "world: {options: {stickers: big}}",
+            "world: instagram/options\n  because: the sandbox answered 400: {\"error\":{\"code\":\"invalid_field\",\"field\":\"stickers\"",
+        ),
+        ("settings: {inbox.import_thread: 1}", "settings: "),
+    ] {
+        let (code, report, errors) =
+            run_text(&format!("name: x\n{file}\nsteps:\n  - connect: lumen.cafe.demo\n"));
+        assert_eq!((code, report), (1, serde_json::Value::Null), "{errors}");
+        assert!(errors.contains(why), "{errors}");
+    }
+    let (code, report, _) = run_text("name: x\nsteps:\n  - fault: {route: mesages, fault: cut}\n");
+    assert_eq!(code, 1);
+    let message = report["steps"][0]["problem"]["message"].as_str().unwrap();
+    assert!(message.contains("\"field\":\"route\"") && message.contains("one of"), "{message}");
+    assert_eq!(run(&["--frobnicate"]).status.code(), Some(64));
 }
 
 /// `posta dev` has a program that answers whoever writes.
@@ -119,5 +154,5 @@ fn a_posta_that_runs_already_can_be_played_against() {
     dev.wait().unwrap();
     let (report, errors) = (text(&output.stdout), text(&output.stderr));
     assert!(output.status.success(), "{report}\n{errors}");
-    assert!(report.ends_with("1 scenarios: 1 passed, 0 failed\n"), "{report}");
+    assert!(report.ends_with("1 scenario: 1 passed, 0 failed\n"), "{report}");
 }

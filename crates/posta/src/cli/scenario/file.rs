@@ -95,7 +95,8 @@ impl Scenario {
         let scenario: Self =
             serde_saphyr::from_str_with_options(text, options).map_err(|error| {
                 let line = error.location().map(|location| location.line());
-                Malformed::new(path, line, meant(&plain(&error.to_string())))
+                let why = meant(&plain(&error.to_string()));
+                Malformed::new(path, line, in_field(text, line, why))
             })?;
         if scenario.steps.is_empty() {
             return Err(Malformed::new(path, None, "steps must not be empty".to_owned()));
@@ -170,21 +171,40 @@ fn plain(message: &str) -> String {
     message[..end].to_owned()
 }
 
-/// Adds to a complaint about an unknown field the one that was probably meant.
+/// Names the field that a complaint is about, where the complaint does not and its line does.
+fn in_field(text: &str, line: Option<u64>, why: String) -> String {
+    let place = line.and_then(|line| usize::try_from(line).ok()?.checked_sub(1));
+    let field = place.and_then(|place| text.lines().nth(place)?.split_once(':'));
+    let field = field.map(|(field, _)| field.trim_start_matches([' ', '-']));
+    let is_word =
+        |field: &&str| field.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    match field.filter(|field| !field.is_empty()).filter(is_word) {
+        Some(field) if !why.contains("field") => format!("{field}: {why}"),
+        _ => why,
+    }
+}
+
+/// Adds to a complaint about an unknown field the one that was probably meant, and which there are.
 fn meant(message: &str) -> String {
+    if message == "invalid u16" {
+        return "must be a number such as 200".to_owned();
+    }
     let Some((field, known)) = message
         .strip_prefix("unknown field `")
         .and_then(|rest| rest.split_once("`, expected one of "))
     else {
         return message.to_owned();
     };
-    let known = known.split(", ").map(|name| name.trim_matches('`'));
-    let nearest = known.max_by(|a, b| {
+    let known: Vec<&str> = known.split(", ").map(|name| name.trim_matches('`')).collect();
+    let nearest = known.iter().max_by(|a, b| {
         let likeness = |name: &str| strsim::normalized_damerau_levenshtein(field, name);
         likeness(a).total_cmp(&likeness(b))
     });
     match nearest {
-        Some(name) => format!("there is no field {field}; did you mean {name}?"),
+        Some(name) => {
+            let known = known.join(", ");
+            format!("there is no field {field}; did you mean {name}? Known are {known}")
+        }
         None => message.to_owned(),
     }
 }
@@ -200,12 +220,21 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_named_with_its_line() {
         for (text, expected) in [
-            ("nme: x\nsteps: []\n", "night.yaml:1: there is no field nme; did you mean name?"),
+            (
+                "nme: x\nsteps: []\n",
+                "night.yaml:1: there is no field nme; did you mean name? Known are name, platform, \
+                 at, settings, world, steps",
+            ),
             (
                 "name: x\nsteps:\n  - deed: a\n    wiht: {}\n",
-                "night.yaml:4: there is no field wiht; did you mean with?",
+                "night.yaml:4: there is no field wiht; did you mean with? Known are name, connect, \
+                 deed, look, call, fault, calm, pass, with, headers, status, expect, save, events, \
+                 no_events",
             ),
-            ("name: x\nsteps:\n  - status: many\n", "night.yaml:3: invalid u16"),
+            (
+                "name: x\nsteps:\n  - status: many\n",
+                "night.yaml:3: status: must be a number such as 200",
+            ),
             ("name: x\n", "night.yaml:1: missing field `steps`"),
             ("name: x\nsteps: []\n", "night.yaml: steps must not be empty"),
             (
@@ -229,7 +258,7 @@ mod tests {
                 "name: x\nsteps:\n  - name: y\n",
                 "night.yaml:3: the step does nothing and expects nothing",
             ),
-            ("name: [x\n", "night.yaml:1: expected string scalar"),
+            ("name: [x\n", "night.yaml:1: name: expected string scalar"),
         ] {
             assert_eq!(complaint(text), expected);
         }

@@ -23,7 +23,8 @@ use crate::config::Log;
 /// Play scenario files and say whether everything came as they expect.
 ///
 /// Without --url, each file gets a Posta and a sandbox of its own, in memory and a temporary folder.
-/// Exits with 0 when all went well, 1 when a step failed, 2 when a file cannot be read.
+/// Exits with 0 when all went well, 1 when a step failed or could not be set up, 2 when a file cannot
+/// be read, 64 when the command line makes no sense.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The files; docs/scenarios.md says what can stand in them.
@@ -65,12 +66,17 @@ pub(super) async fn run(log: &Log, arguments: Arguments) -> anyhow::Result<()> {
         failed += usize::from(!play(path, scenario, running.as_ref(), arguments.json).await?);
     }
     if !arguments.json {
-        super::say(&format!("\n{total} scenarios: {} passed, {failed} failed", total - failed));
+        let passed = total - failed;
+        super::say(&format!("\n{}: {passed} passed, {failed} failed", counted(total)));
     }
     if failed > 0 {
-        bail!("{failed} of {total} scenarios failed");
+        bail!("{failed} of {} failed", counted(total));
     }
     Ok(())
+}
+
+fn counted(total: usize) -> String {
+    if total == 1 { "1 scenario".to_owned() } else { format!("{total} scenarios") }
 }
 
 /// Lets paths be joined behind the URL's own.
