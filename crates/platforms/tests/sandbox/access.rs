@@ -52,6 +52,25 @@ async fn the_owners_switch_silences_messages_and_nothing_else() {
     stage.end().await;
 }
 
+#[tokio::test]
+async fn nobody_is_told_of_comments_under_a_private_account() {
+    let (stage, _) = Stage::connected().await;
+    stage.token(ACCOUNT, &[BASIC, MESSAGES, COMMENTS]).await;
+    let account = json!({"username": "lumen.cafe.demo", "kind": "personal"});
+    stage.control("instagram/accounts", &account).await;
+    assert_eq!(told(&stage, "mira.demo", "comment").await, 0);
+    let account = json!({"username": "lumen.cafe.demo", "kind": "creator"});
+    stage.control("instagram/accounts", &account).await;
+    assert_eq!(told(&stage, "mira.demo", "comment").await, 1);
+    // A mention in somebody else's comments is told if their account is public.
+    for (is_public, heard) in [(false, 0), (true, 1)] {
+        let mention = json!({"is_public": is_public});
+        let done = stage.control("instagram/people/mira.demo/mention", &mention).await;
+        assert_eq!(done["told"], heard, "{is_public}");
+    }
+    stage.end().await;
+}
+
 #[rstest]
 #[case("refer", json!({"ref": "table-7"}), "referral_opens_window")]
 #[case("react", json!({}), "reaction_opens_window")]

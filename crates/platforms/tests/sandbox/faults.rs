@@ -217,6 +217,48 @@ async fn a_profile_can_be_refused() {
     stage.end().await;
 }
 
+#[tokio::test]
+async fn a_link_to_a_file_can_end_at_any_time() {
+    let (stage, _) = talking().await;
+    let picture = json!({"attachments": [{"type": "image"}]});
+    stage.control("instagram/people/mira.demo/write", &picture).await;
+    stage.sandbox.settle().await;
+    let told = stage.receiver.received().last().unwrap().json();
+    let attachment = &told["entry"][0]["messaging"][0]["message"]["attachments"][0];
+    let url: url::Url = attachment["payload"]["url"].as_str().unwrap().parse().unwrap();
+    let path = format!("{}?{}", url.path(), url.query().unwrap());
+    assert_eq!(stage.get(&path).await.status, 200);
+    let rule = stage.fault(json!({"route": "cdn", "count": 1, "fault": "expired_media"})).await;
+    let gone = stage.get(&path).await;
+    assert_eq!((gone.status, gone.text.as_str()), (403, "URL signature expired"));
+    assert_eq!((stage.hits(&rule).await, stage.get(&path).await.status), (1, 200));
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn the_same_seed_strikes_the_same_calls() {
+    let (stage, token) = Stage::connected().await;
+    let path = format!("/instagram/graph/me?access_token={token}");
+    let mut runs = Vec::new();
+    for seed in [7, 7, 8] {
+        let error = json!({"kind": "error", "code": 2});
+        let rule = json!({"route": "me", "probability": 0.4, "seed": seed, "fault": error});
+        let rule = stage.fault(rule).await;
+        let mut struck = Vec::new();
+        for _ in 0..40 {
+            struck.push(stage.get(&path).await.status != 200);
+        }
+        let hits = stage.hits(&rule).await;
+        assert!((4..36).contains(&hits), "{hits} of 40");
+        runs.push(struck);
+        let delete = stage.request(Method::DELETE, "/_sandbox/faults");
+        stage.send(delete).await.ok();
+    }
+    assert_eq!(runs[0], runs[1]);
+    assert_ne!(runs[0], runs[2]);
+    stage.end().await;
+}
+
 /// The texts that arrived after the first, which `talking` waits for.
 fn texts(stage: &Stage) -> Vec<String> {
     let received = stage.receiver.received();

@@ -132,6 +132,26 @@ async fn only_the_twenty_newest_messages_can_be_read() {
 }
 
 #[tokio::test]
+async fn a_story_is_shown_for_a_day() {
+    let (stage, token) = connected().await;
+    for body in [
+        json!({"attachments": [{"type": "story_mention"}]}),
+        json!({"text": "Vegan?", "reply_to": {"story": {}}}),
+    ] {
+        let done = stage.control("instagram/people/mira.demo/write", &body).await;
+        let path = format!("{}?fields=story", done["message_id"].as_str().unwrap());
+        let story = read(&stage, &token, &path).await.ok()["story"].clone();
+        let link = story["link"].as_str().unwrap();
+        let link = &link[link.find("/instagram/cdn").unwrap()..];
+        assert_eq!(stage.get(link).await.status, 200);
+        stage.advance(Duration::from_hours(25)).await;
+        assert_eq!(stage.get(link).await.status, 403, "the link has days to go, its story has not");
+        assert_eq!(read(&stage, &token, &path).await.ok()["story"], Value::Null, "{body}");
+    }
+    stage.end().await;
+}
+
+#[tokio::test]
 async fn a_message_shows_what_it_holds_at_fresh_links() {
     let (stage, token) = connected().await;
     let write = async |body: Value| {

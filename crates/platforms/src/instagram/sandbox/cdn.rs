@@ -121,6 +121,13 @@ pub(super) fn renewed(sandbox: &Sandbox, network: &mut Network, url: &str) -> Op
     network.assets.iter_mut().find(leads_to).map(|asset| link(sandbox, asset))
 }
 
+/// Whether this is a link to one of our files that is no longer there.
+pub(super) fn is_gone(network: &Network, url: &str, now: Timestamp) -> bool {
+    let leads_to = |asset: &&Asset| url.contains(&format!("asset_id={}&", asset.id));
+    let asset = network.assets.iter().find(leads_to);
+    asset.is_some_and(|asset| asset.gone_at.is_some_and(|gone_at| gone_at <= now))
+}
+
 /// Returns a new link to the file that came from there, or that is one of ours already.
 fn shown_link(sandbox: &Sandbox, network: &mut Network, kind: &str, source: &str) -> String {
     let is_it = |asset: &&mut Asset| {

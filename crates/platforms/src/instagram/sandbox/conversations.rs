@@ -321,16 +321,22 @@ fn share(shown: &Value) -> Option<Value> {
     Some(json!({"id": id, "link": url, "name": title, "description": null, "template": null}))
 }
 
+/// The story that a message answers or mentions the account in, as long as there is one: empty fields
+/// are left out.
 fn story(sandbox: &Sandbox, network: &mut Network, message: &Message, shown: &[Value]) -> Value {
+    let now = sandbox.clock().now();
     let reply = message.draft.reply_to.as_ref().and_then(|to| to.get("story"));
     if let Some(story) = reply {
         let url = story["url"].as_str().unwrap_or_default();
+        if cdn::is_gone(network, url, now) {
+            return Value::Null;
+        }
         let link = cdn::renewed(sandbox, network, url).unwrap_or_else(|| url.to_owned());
         return json!({"link": link, "id": story["id"]});
     }
     let is_mention = |one: &&Value| one["type"] == "story_mention";
-    shown.iter().find(is_mention).map_or(
-        Value::Null,
-        |mention| json!({"link": mention["payload"]["url"], "id": format!("{}-story", message.id)}),
-    )
+    let link = |mention: &Value| mention["payload"]["url"].as_str().map(str::to_owned);
+    let link = shown.iter().find(is_mention).and_then(link);
+    link.filter(|link| !cdn::is_gone(network, link, now))
+        .map_or(Value::Null, |link| json!({"link": link, "id": format!("{}-story", message.id)}))
 }

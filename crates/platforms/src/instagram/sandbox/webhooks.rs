@@ -5,7 +5,7 @@ use posta_core::time::Timestamp;
 use super::events::{Event, MessageEvent, Messaging};
 use super::{COMMENTS, MESSAGES, NAME, cdn};
 use crate::sandbox::deliver::Slot;
-use crate::sandbox::world::Network;
+use crate::sandbox::world::{Account, AccountKind, Network};
 use crate::sandbox::{App, Notice, Packed, Refused, Sandbox, hub};
 
 /// Something that happened in a conversation, for every app that may know.
@@ -97,6 +97,11 @@ pub(super) fn tell_comment(
     field: &'static str,
     value: &str,
 ) -> usize {
+    // Nobody is told of what stands under the posts of an account that is not public.
+    let is_private = |known: &Account| known.kind == AccountKind::Personal;
+    if network.account(account).is_none_or(is_private) {
+        return 0;
+    }
     let is_set = |name, value| network.option(name) == Some(value);
     let in_seconds = !is_set("comment_time", "milliseconds");
     let slot = |list| if in_seconds { Slot::ListInSeconds(list) } else { Slot::List(list) };
