@@ -2,8 +2,8 @@
 
 use futures_util::future::BoxFuture;
 use posta_core::failure::PlatformSaid;
-use posta_core::finding::Finding;
-use posta_core::id::RemoteAccount;
+use posta_core::finding::{Call, Finding};
+use posta_core::id::{RemoteAccount, RemoteComment};
 use posta_core::secret::Secret;
 use posta_core::time::Timestamp;
 
@@ -30,6 +30,8 @@ pub struct Known<'a> {
     pub app_scoped: Option<&'a str>,
     /// Its handle.
     pub username: &'a str,
+    /// What its owner granted, when the platform told.
+    pub scopes: Option<&'a [String]>,
 }
 
 /// What asking the platform showed.
@@ -39,8 +41,19 @@ pub struct Examination {
     pub findings: Vec<Finding>,
     /// The id that webhooks about the account carry, by what the platform says now.
     pub account: Option<RemoteAccount>,
-    /// When something last happened in any of its conversations, by what the platform says now.
-    pub newest_at: Option<Timestamp>,
+    /// What last happened in any of its conversations, by what the platform says now.
+    pub newest: Option<Happening>,
+    /// Comments that others wrote under its posts, the newest of each, by what the platform says now.
+    pub comments: Vec<(RemoteComment, Happening)>,
+}
+
+/// Something that happened at the platform.
+#[derive(Clone, Debug)]
+pub struct Happening {
+    /// When.
+    pub at: Timestamp,
+    /// The call that showed it.
+    pub call: Call,
 }
 
 /// A send that the platform refused.
@@ -50,6 +63,16 @@ pub struct Refused {
     pub said: PlatformSaid,
     /// When.
     pub at: Timestamp,
-    /// Whether the reply window was open at that time by our own books.
-    pub was_open: bool,
+    /// What is behind it, where the platform called a reply window closed that was open by our own
+    /// books.
+    pub disputed: Option<Disputed>,
+}
+
+/// Why a platform may call a reply window closed that is open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Disputed {
+    /// The likeliest cause.
+    pub cause: String,
+    /// What to do.
+    pub remedy: &'static str,
 }

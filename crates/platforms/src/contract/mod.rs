@@ -21,7 +21,7 @@ use posta_core::failure::ConnectorError;
 pub use self::auth::{AppVerdict, Ask, Auth, ScopeArea};
 pub use self::callbacks::{Callbacks, SignedCall};
 pub use self::comments::{Comments, Moderation, Post, Remark, Under};
-pub use self::diagnosis::{Diagnosis, Examination, Known, Refused};
+pub use self::diagnosis::{Diagnosis, Disputed, Examination, Happening, Known, Refused};
 pub use self::grant::{Grant, Identity, Token};
 pub use self::history::{History, Page, Past, PastReaction, Thread};
 pub use self::inbound::{Inbound, REDACTED, Subscription, Unparsed};

@@ -192,7 +192,7 @@ async fn failed_messages_are_found_by_an_index(store: &Store) {
     let mut tx = store.read().await;
     failures::list(&mut tx, &store.id(), at(0), 1).await.unwrap();
     drop(tx);
-    assert_uses(store, "m.status = 'failed'", "messages_failed").await;
+    assert_uses(store, "AND status = 'failed'", "messages_failed").await;
 }
 
 async fn what_falls_due_in_conversations_is_found_by_an_index(store: &Store) {

@@ -1,5 +1,6 @@
 //! Finding out what stops an account: what Instagram says when asked, and what its refusals mean.
 
+mod comments;
 mod refused;
 #[cfg(test)]
 mod tests;
@@ -16,7 +17,7 @@ use posta_core::time::Timestamp;
 use serde_json::Value;
 
 use super::{Instagram, errors};
-use crate::contract::{Diagnosis, Examination, Known, Refused};
+use crate::contract::{Diagnosis, Examination, Happening, Known, Refused};
 use crate::cx::Cx;
 use crate::meta::errors::{Call, Failed};
 use crate::meta::graph::{self, text};
@@ -51,7 +52,7 @@ async fn examine(cx: &Cx<'_>, known: &Known<'_>) -> Examination {
     let me = match me {
         Asked { call, result: Err(error), .. } => {
             findings.push(refusal("token", call, &error));
-            for check in ["identity", "subscription", "message_access"] {
+            for check in ["identity", "subscription", "message_access", "comments"] {
                 findings.push(Finding::skipped(check, "the account itself could not be read"));
             }
             return Examination { findings, ..Examination::default() };
@@ -63,9 +64,16 @@ async fn examine(cx: &Cx<'_>, known: &Known<'_>) -> Examination {
     };
     findings.push(identity(&me, &account.id, known));
     findings.push(subscription(cx).await);
-    let (access, newest_at) = message_access(cx).await;
+    let (access, newest) = message_access(cx).await;
     findings.push(access);
-    Examination { findings, account: text(&me, "user_id").map(RemoteAccount::new), newest_at }
+    let mut comments = Vec::new();
+    if comments::is_granted(known) {
+        let (finding, newest) = comments::newest(cx).await;
+        findings.push(finding);
+        comments = newest;
+    }
+    let account = text(&me, "user_id").map(RemoteAccount::new);
+    Examination { findings, account, newest, comments }
 }
 
 /// A question and its answer.
@@ -217,17 +225,17 @@ async fn subscription(cx: &Cx<'_>) -> Finding {
     Finding::fine("subscription", format!("subscribed to {}", fields.join(", ")))
 }
 
-/// Reading conversations is refused for the reasons that messages are. Also returns when something
-/// last happened in one.
-async fn message_access(cx: &Cx<'_>) -> (Finding, Option<Timestamp>) {
+/// Reading conversations is refused for the reasons that messages are. Also returns what last
+/// happened in one.
+async fn message_access(cx: &Cx<'_>) -> (Finding, Option<Happening>) {
     let query = [("platform", "instagram"), ("limit", "1")];
     let asked = ask(cx, &["me", "conversations"], &query).await;
     match asked.result {
         Ok(answer) => {
             let newest = answer.get("data").and_then(|list| list.get(0));
-            let newest_at =
-                newest.and_then(|newest| crate::meta::graph::time(newest, "updated_time"));
-            (Finding::fine("message_access", asked.call.to_string()), newest_at)
+            let at = newest.and_then(|newest| graph::time(newest, "updated_time"));
+            let finding = Finding::fine("message_access", asked.call.to_string());
+            (finding, at.map(|at| Happening { at, call: asked.call }))
         }
         Err(error) => (doubt("message_access", asked.call, &error), None),
     }
@@ -235,8 +243,14 @@ async fn message_access(cx: &Cx<'_>) -> (Finding, Option<Timestamp>) {
 
 /// A refused question is a finding of the check that it belongs to, or says nothing.
 fn doubt(check: &'static str, call: Seen, error: &ConnectorError) -> Finding {
+    if matches!(error.retry, Retry::RateLimited { .. }) {
+        return Finding::skipped(check, call.to_string())
+            .cause("Instagram takes no more of these calls at the moment; a doctor who looks twice within a second is enough.")
+            .remedy("Look again in a few seconds.")
+            .call(call);
+    }
     match call.said.code.and_then(|code| refused::check(code, call.said.subcode)) {
         Some(check) => refusal(check, call, error),
-        None => Finding::skipped(check, call.to_string()),
+        None => Finding::skipped(check, call.to_string()).call(call),
     }
 }

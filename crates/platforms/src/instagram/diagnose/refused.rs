@@ -1,6 +1,5 @@
 //! What Instagram's refusals have in common: which check they belong to, and why they come.
 
-use posta_core::failure::PlatformSaid;
 use posta_core::finding::{Call, Finding};
 use posta_core::id::RemoteAccount;
 
@@ -49,11 +48,6 @@ pub(super) static TABLE: &[Row] = &[
     (25, Some(2_207_050), "token", "Instagram has restricted the account until its owner opens the app."),
 ];
 
-/// What a refusal outside the window means when by our own books the window was open.
-const WINDOW: &str = "By what Instagram told us the person wrote less than 24 hours before. Most likely \
-    the app has no Advanced Access for messaging, so that the person's message does not count for it, or \
-    the message was sent to an id of another account.";
-
 fn row(code: i64, subcode: Option<i64>) -> Option<&'static Row> {
     let fits = |row: &&Row| row.0 == code && row.1 == subcode;
     let of_code = |row: &&Row| row.0 == code && row.1.is_none();
@@ -73,43 +67,45 @@ pub(super) fn cause(code: i64, subcode: Option<i64>) -> Option<&'static str> {
 
 /// One finding for each cause, with the newest refusal that it made.
 pub(super) fn explain(account: &RemoteAccount, refused: &[Refused]) -> Vec<Finding> {
-    let mut causes: Vec<(&str, &str, Vec<&Refused>)> = Vec::new();
+    let mut causes: Vec<(Meaning<'_>, Vec<&Refused>)> = Vec::new();
     for one in refused {
-        let Some((check, cause)) = meaning(one) else { continue };
-        match causes.iter_mut().find(|known| known.1 == cause) {
-            Some(known) => known.2.push(one),
-            None => causes.push((check, cause, vec![one])),
+        let Some(meaning) = meaning(one) else { continue };
+        match causes.iter_mut().find(|known| known.0.cause == meaning.cause) {
+            Some(known) => known.1.push(one),
+            None => causes.push((meaning, vec![one])),
         }
     }
-    let finding = |(check, cause, refused): (&'static str, &str, Vec<&Refused>)| {
+    let finding = |(meaning, refused): (Meaning<'_>, Vec<&Refused>)| {
         let newest = refused.iter().max_by_key(|one| one.at)?;
         let call =
             Call { method: "POST", url: format!("/{account}/messages"), said: newest.said.clone() };
         let seen =
             format!("{} message(s) refused, the last at {}: {call}", refused.len(), newest.at);
+        let Meaning { check, cause, remedy } = meaning;
         // The owner may well have given single threads to another app.
         let finding = if check == "thread_control" || check == "recipient" {
             Finding::warning(check, seen)
         } else {
             Finding::error(check, seen)
         };
-        Some(finding.call(call).cause(cause).remedy(remedy(&newest.said)?))
+        Some(finding.call(call).cause(cause).remedy(remedy))
     };
     causes.into_iter().filter_map(finding).collect()
 }
 
-fn meaning(one: &Refused) -> Option<(&'static str, &'static str)> {
-    match (one.said.code?, one.said.subcode) {
-        (10, Some(2_534_022 | 2_018_278 | 2_018_065)) => one.was_open.then_some(("window", WINDOW)),
-        (code, subcode) => row(code, subcode).map(|row| (row.2, row.3)),
-    }
+/// What a refusal says about the whole account.
+struct Meaning<'a> {
+    check: &'static str,
+    cause: &'a str,
+    remedy: &'static str,
 }
 
-fn remedy(said: &PlatformSaid) -> Option<&'static str> {
-    match (said.code?, said.subcode) {
-        (10, Some(2_534_022 | 2_018_278 | 2_018_065)) => Some(
-            "Get Advanced Access for messaging by App Review, and reply in the conversation that the person's own message opened.",
-        ),
-        (code, subcode) => errors::remedy(code, subcode),
+fn meaning(one: &Refused) -> Option<Meaning<'_>> {
+    if let Some(disputed) = &one.disputed {
+        let (cause, remedy) = (disputed.cause.as_str(), disputed.remedy);
+        return Some(Meaning { check: "window", cause, remedy });
     }
+    let (code, subcode) = (one.said.code?, one.said.subcode);
+    let row = row(code, subcode)?;
+    Some(Meaning { check: row.2, cause: row.3, remedy: errors::remedy(code, subcode)? })
 }

@@ -5,6 +5,7 @@ use posta_core::time::Timestamp;
 use serde_json::json;
 
 use super::*;
+use crate::contract::Disputed;
 
 const STORED: &str = "17841499900000001";
 
@@ -13,7 +14,7 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 fn identified(me: &Value) -> Finding {
-    let known = Known { app_scoped: None, username: "lumen" };
+    let known = Known { app_scoped: None, username: "lumen", scopes: None };
     identity(me, &RemoteAccount::new(STORED), &known)
 }
 
@@ -55,9 +56,9 @@ fn the_id_that_webhooks_carry_is_told_from_the_apps_own() {
     assert_eq!(identified(&json!({})).severity, Severity::Error);
 }
 
-fn refused(code: i64, subcode: Option<i64>, seconds: i64, was_open: bool) -> Refused {
+fn refused(code: i64, subcode: Option<i64>, seconds: i64) -> Refused {
     let said = PlatformSaid { code: Some(code), subcode, ..PlatformSaid::default() };
-    Refused { said, at: at(seconds), was_open }
+    Refused { said, at: at(seconds), disputed: None }
 }
 
 #[test]
@@ -66,13 +67,13 @@ fn refusals_of_one_cause_are_one_finding_with_the_newest() {
     let found = refused::explain(
         &account,
         &[
-            refused(10, Some(2_534_048), 1, true),
-            refused(200, Some(2_018_028), 3, true),
-            refused(200, Some(2_018_028), 2, true),
-            refused(100, Some(2_534_037), 4, true),
+            refused(10, Some(2_534_048), 1),
+            refused(200, Some(2_018_028), 3),
+            refused(200, Some(2_018_028), 2),
+            refused(100, Some(2_534_037), 4),
             // These say nothing of the whole account.
-            refused(100, None, 5, true),
-            refused(613, Some(2_534_040), 5, true),
+            refused(100, None, 5),
+            refused(613, Some(2_534_040), 5),
         ],
     );
     let seen: Vec<_> = found.iter().map(|one| (one.check, one.severity)).collect();
@@ -86,10 +87,15 @@ fn refusals_of_one_cause_are_one_finding_with_the_newest() {
 fn a_closed_window_is_odd_only_if_it_was_open_for_us() {
     let account = RemoteAccount::new(STORED);
     for subcode in [2_534_022, 2_018_278, 2_018_065] {
-        let explain =
-            |was_open| refused::explain(&account, &[refused(10, Some(subcode), 0, was_open)]);
-        assert!(explain(false).is_empty());
-        assert_eq!(explain(true)[0].check, "window");
+        let closed = refused(10, Some(subcode), 0);
+        assert!(refused::explain(&account, std::slice::from_ref(&closed)).is_empty());
+        let disputed = Disputed { cause: "The clock is slow.".to_owned(), remedy: "Set it." };
+        let odd = Refused { disputed: Some(disputed), ..closed };
+        let found = refused::explain(&account, &[odd]).remove(0);
+        assert_eq!(found.check, "window");
+        assert_eq!(found.cause.as_deref(), Some("The clock is slow."));
+        assert_eq!(found.remedy.as_deref(), Some("Set it."));
+        assert_eq!(found.call.unwrap().said.subcode, Some(subcode));
     }
 }
 

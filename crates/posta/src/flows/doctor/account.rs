@@ -2,19 +2,22 @@
 
 use std::time::Duration;
 
-use posta_core::failure::PlatformSaid;
 use posta_core::finding::Finding;
 use posta_core::id::RemoteAccount;
 use posta_core::time::Timestamp;
 use posta_platforms::contract::{Auth, Diagnosis, Examination, Known, Platform, Refused};
 use posta_store::accounts::{Account, State};
+use posta_store::conversations::{Conversation, Filter};
 use posta_store::failures::{self, Failure};
-use posta_store::{oauth_apps, verifications};
+use posta_store::{conversations, oauth_apps, verifications};
 
-use super::ago;
-use super::webhooks::{Lost, fields};
+use super::webhooks::Lost;
+use super::{ago, silence};
 use crate::app::App;
+use crate::flows::events::Owner;
 use crate::flows::line::Line;
+use crate::flows::receive::Control;
+use crate::flows::window;
 
 /// How far back refused sends are looked at, and how many.
 const RECENT: Duration = Duration::from_hours(3 * 24);
@@ -23,11 +26,8 @@ const FAILURES: i64 = 200;
 /// Tokens are renewed a week before they end; from here on that has failed for days.
 const LATE: Duration = Duration::from_hours(6 * 24);
 
-/// From when on it is odd that no event has come.
-const ODD: Duration = Duration::from_hours(24);
-
-/// How much later than things happen webhooks may come.
-const LAG: Duration = Duration::from_mins(5);
+/// How many conversations are looked at for who holds them, those where something happened last.
+const CONVERSATIONS: i64 = 200;
 
 const RECONNECT: &str = "Connect the account again.";
 
@@ -41,17 +41,29 @@ pub(super) async fn findings(app: &App, account: &Account) -> posta_store::Resul
     findings.extend(renewal(account, app.clock.now()));
     findings.extend(scopes(platform, account));
     let mut ids = vec![account.remote_id.clone()];
+    let filter = Filter { account: Some(&account.id), ..Filter::default() };
+    let mut tx = app.db.read().await?;
+    let conversations =
+        conversations::list(&mut tx, &account.workspace_id, &filter, CONVERSATIONS).await?;
+    drop(tx);
     if let Some(diagnosis) = platform.diagnosis() {
         let examination = examine(app, account, diagnosis).await;
         findings.extend(examination.findings);
         ids.extend(examination.account);
-        findings.extend(examination.newest_at.and_then(|at| silence(platform, account, at)));
+        let newest = examination.newest;
+        let silent =
+            newest.and_then(|one| silence::of_messages(platform, account, &conversations, one));
+        findings.extend(silent);
+        let comments = examination.comments;
+        findings.extend(silence::of_comments(app, platform, account, comments).await?);
         findings.extend(refused(app, account, diagnosis).await?);
     }
+    findings.extend(held(platform, &conversations));
+    findings.extend(limits(account, app.clock.now()));
     ids.extend(account.app_scoped_id.clone().map(RemoteAccount::new));
     ids.dedup();
     findings.extend(routing(app, platform, account, &ids).await?);
-    findings.push(last_event(app, platform, account));
+    findings.push(silence::last_event(app, platform, account));
     Ok(tidied(findings))
 }
 
@@ -161,8 +173,43 @@ async fn examine(app: &App, account: &Account, diagnosis: &dyn Diagnosis) -> Exa
             return alone(finding);
         }
     };
-    let known = Known { app_scoped: account.app_scoped_id.as_deref(), username: &account.username };
+    let known = Known {
+        app_scoped: account.app_scoped_id.as_deref(),
+        username: &account.username,
+        scopes: account.scopes.as_ref().map(|scopes| scopes.0.as_slice()),
+    };
     diagnosis.examine(&line.cx(app), &known).await
+}
+
+/// Conversations that by the platform's word another app holds, whether or not we tried to write.
+fn held(platform: &dyn Platform, newest: &[Conversation]) -> Option<Finding> {
+    let held = newest.iter().filter_map(Control::of).filter(|one| one.owner == Owner::Other);
+    let held: Vec<Control> = held.collect();
+    let last = held.iter().max_by_key(|control| control.changed_at)?;
+    let whose = last.owner_app_id.as_ref().map(|id| format!(", by app {id}")).unwrap_or_default();
+    let seen = format!(
+        "{} of the last {} conversation(s) are held by another app, the last since {}{whose}",
+        held.len(),
+        newest.len(),
+        last.changed_at
+    );
+    let title = platform.title();
+    Some(
+        Finding::warning("thread_control", seen)
+            .cause(format!("{title} said so: what is written there comes as standby, and what is sent there is refused."))
+            .remedy("Make this app the one that conversations are routed to in the account's settings, or let the other app pass them on."),
+    )
+}
+
+/// Calls that are put off because the platform wants it so.
+fn limits(account: &Account, now: Timestamp) -> Option<Finding> {
+    let until = account.rate_limited_until.max(account.paused_until).filter(|at| *at > now)?;
+    let seen = format!("calls for this account are put off until {until}");
+    Some(
+        Finding::warning("limits", seen)
+            .cause("The platform said that what it allows the account or the app is used up, or nearly.")
+            .remedy("Wait; what was sent goes out by itself then. If it comes often, see which other program uses the same app."),
+    )
 }
 
 /// What the sends of the last days have in common that the platform refused. Those from before the
@@ -176,25 +223,14 @@ async fn refused(
     let mut tx = app.db.read().await?;
     let failed = failures::list(&mut tx, &account.id, since, FAILURES).await?;
     drop(tx);
-    let window = posta_platforms::get(&account.platform).and_then(|one| one.limits().reply_window);
-    let refused: Vec<_> = failed
-        .iter()
-        .filter_map(|failure| {
-            let was_open = window.is_some_and(|window| {
-                failure.window_opened_at.is_some_and(|opened| {
-                    opened <= failure.created_at
-                        && failure.created_at < opened.plus(window.standard)
-                })
-            });
-            Some(Refused { said: said(failure)?, at: failure.created_at, was_open })
-        })
-        .collect();
+    let refused: Vec<_> = failed.iter().filter_map(as_refused).collect();
     Ok(diagnosis.explain(&account.remote_id, &refused))
 }
 
-fn said(failure: &Failure) -> Option<PlatformSaid> {
+fn as_refused(failure: &Failure) -> Option<Refused> {
     let error = &failure.error.as_ref()?.0;
-    serde_json::from_value(error.get("platformError")?.clone()).ok()
+    let said = serde_json::from_value(error.get("platformError")?.clone()).ok()?;
+    Some(Refused { said, at: failure.created_at, disputed: window::disputed(error) })
 }
 
 /// Webhooks about the account that found their way to the door and no further.
@@ -248,42 +284,4 @@ async fn routing(
         );
     }
     Ok(findings)
-}
-
-/// What happened at the platform, and no webhook has told of.
-fn silence(platform: &dyn Platform, account: &Account, newest_at: Timestamp) -> Option<Finding> {
-    let heard = account.last_event_at.unwrap_or(account.state_since).max(account.state_since);
-    if newest_at.since(heard) < LAG {
-        return None;
-    }
-    let title = platform.title();
-    let seen = format!(
-        "{title} has a conversation in which something happened at {newest_at}; the last it told was at {heard}"
-    );
-    let cause = format!(
-        "Webhooks do not come. If no other finding says why, it is what {title} tells nobody: the app \
-         is not live or lacks Advanced Access, so that only what people with a role on it write is \
-         told; or the app itself is not subscribed in the dashboard."
-    );
-    let remedy =
-        format!("Publish the app, get Advanced Access by App Review. {}", fields(platform));
-    Some(Finding::error("silence", seen).cause(cause).remedy(remedy))
-}
-
-fn last_event(app: &App, platform: &dyn Platform, account: &Account) -> Finding {
-    let now = app.clock.now();
-    match account.last_event_at {
-        Some(at) => Finding::fine("last_event", format!("{at}, {}", ago(at, now))),
-        None if now.since(account.state_since) < ODD => {
-            Finding::fine("last_event", "none yet; the account was connected not long ago")
-        }
-        None => Finding::warning("last_event", format!("none since {}", account.state_since))
-            .cause("Nobody has written, or webhooks do not come. What the platform does not tell an \
-                    app: whether it is live, and which fields it is subscribed to in the dashboard.")
-            .remedy(format!(
-                "Write to the account from another one and look again. See in the dashboard that \
-                 the app is live. {}",
-                fields(platform)
-            )),
-    }
 }

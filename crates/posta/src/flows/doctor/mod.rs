@@ -5,6 +5,7 @@
 mod account;
 mod door;
 mod server;
+mod silence;
 mod webhooks;
 
 use posta_core::finding::{Finding, Severity, worst};

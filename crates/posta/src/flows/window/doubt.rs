@@ -5,9 +5,9 @@ use std::time::Duration;
 use posta_core::failure::{Code, ConnectorError};
 use posta_core::message::Tag;
 use posta_core::time::Timestamp;
-use posta_platforms::contract::Platform;
+use posta_platforms::contract::{Disputed, Platform};
 use posta_store::conversations::Conversation;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Opener, State, Window, of};
 
@@ -25,6 +25,9 @@ enum Cause {
 }
 
 impl Cause {
+    const ALL: [Self; 5] =
+        [Self::NeverOpened, Self::Clock, Self::Opener, Self::AccessLevel, Self::WrongId];
+
     const fn name(self) -> &'static str {
         match self {
             Self::NeverOpened => "never_opened",
@@ -106,6 +109,19 @@ pub fn doubt(
     let mut details = super::details(&window);
     details["likelyCauses"] = causes.iter().map(|cause| json!(cause.name())).collect();
     ConnectorError { code, message, remedy: Some(first.remedy()), details: Some(details), ..error }
+}
+
+/// Reads from an error that was kept with a message what is behind a window that the platform alone
+/// calls closed.
+#[must_use]
+pub fn disputed(stored: &Value) -> Option<Disputed> {
+    if stored["code"] != Code::WindowDisputed.as_str() {
+        return None;
+    }
+    let likeliest = stored["details"]["likelyCauses"][0].as_str()?;
+    let cause = Cause::ALL.into_iter().find(|cause| cause.name() == likeliest)?;
+    let text = format!("By our record the reply window was open: {}.", cause.means());
+    Some(Disputed { cause: text, remedy: cause.remedy() })
 }
 
 /// What may be behind it, the likeliest first; nothing when both agree.

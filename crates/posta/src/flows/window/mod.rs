@@ -27,7 +27,7 @@ mod doubt;
 mod tests;
 
 pub use self::closing::closing;
-pub use self::doubt::doubt;
+pub use self::doubt::{disputed, doubt};
 
 /// What a person did that opened the window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

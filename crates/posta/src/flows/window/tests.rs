@@ -210,6 +210,9 @@ fn a_disputed_window_names_the_likeliest_cause_first() {
         assert_eq!(error.code, code, "{opener:?} {age}");
         assert_eq!(error.said.unwrap().subcode, Some(2_534_022), "the platform's words are kept");
         assert_eq!(error.retry, Retry::Permanent);
+        // What the doctor reads from the row of the message is the same.
+        let kept = json!({"code": error.code, "details": error.details});
+        assert_eq!(disputed(&kept).map(|one| one.remedy), error.remedy.filter(|_| is_disputed));
     }
 }
 
