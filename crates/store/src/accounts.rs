@@ -363,14 +363,17 @@ pub async fn update_unusable(
     Ok(done == 1)
 }
 
-/// Notes until when the platform accepts nothing from the account.
+/// Notes until when the platform accepts nothing from the account; the longest time counts.
 pub async fn update_rate_limited(tx: &mut Tx, id: &AccountId, until: Timestamp) -> Result<()> {
-    sql!(tx, |c| sqlx::query("UPDATE accounts SET rate_limited_until = $2 WHERE id = $1")
-        .bind(id)
-        .bind(until)
-        .execute(c)
-        .await?
-        .rows_affected());
+    sql!(tx, |c| sqlx::query(
+        "UPDATE accounts SET rate_limited_until = $2
+         WHERE id = $1 AND (rate_limited_until IS NULL OR rate_limited_until < $2)"
+    )
+    .bind(id)
+    .bind(until)
+    .execute(c)
+    .await?
+    .rows_affected());
     Ok(())
 }
 

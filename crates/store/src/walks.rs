@@ -171,6 +171,20 @@ pub async fn find(
     .await)
 }
 
+/// Lists the walks of one kind of all accounts of a workspace.
+pub async fn list(tx: &mut Tx, owner: &WorkspaceId, kind: Kind) -> Result<Vec<Walk>> {
+    sql!(tx, |c| sqlx::query_as(
+        "SELECT account_id, kind, workspace_id, state, cursor, todo, is_last, wanted, span_from,
+             span_to, threads_known, threads_done, received, found, total_received, total_found,
+             calm, attempts, started_at, finished_at, last_error, due_at
+         FROM walks WHERE workspace_id = $1 AND kind = $2 ORDER BY account_id"
+    )
+    .bind(owner)
+    .bind(kind)
+    .fetch_all(c)
+    .await)
+}
+
 /// Takes up to `limit` walks of connected accounts whose next step is due, until `until`, which
 /// [`update`] then asks for.
 pub async fn claim(tx: &mut Tx, now: Timestamp, until: Timestamp, limit: i64) -> Result<Vec<Walk>> {

@@ -1,19 +1,22 @@
 //! How accounts are: whether their token lives, what they may do, what a person should mend.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
 use posta_core::id::{AccountId, ProfileId, WorkspaceId};
 use posta_core::time::Timestamp;
-use posta_platforms::contract::Auth;
 use posta_store::accounts::{self, Account, Filter, State as AccountState};
+use posta_store::walks::{self, Kind, Walk};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::account_permissions::{Permissions, is_granted, permissions};
 use super::auth::Caller;
 use super::error::Result;
 use super::extract::{Id, Query};
+use super::history::summary;
 use crate::app::App;
 use crate::flows::{reconnect, subscriptions};
 
@@ -80,6 +83,8 @@ pub(crate) struct Health {
     last_event_at: Option<Timestamp>,
     /// Set while the platform accepts no messages from it.
     messaging_restriction: Option<Restriction>,
+    /// What the last comparison with the platform found, in one line.
+    reconcile: String,
 }
 
 /// Why the platform takes no messages from the account.
@@ -114,75 +119,6 @@ fn restriction(account: &Account, now: Timestamp) -> Option<Restriction> {
         last_seen_at: known.last_seen_at,
         paused_until: known.paused_until,
     })
-}
-
-/// The scopes of an account, and whether they were granted.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Permissions {
-    /// Those for publishing.
-    posting: Vec<ScopeShape>,
-    /// Those for analytics.
-    analytics: Vec<ScopeShape>,
-    /// Those for comments and messages.
-    optional: Vec<ScopeShape>,
-    /// Whether publishing is granted.
-    can_post: bool,
-    /// Always false: there are no analytics yet.
-    can_fetch_analytics: bool,
-    /// Those without which nothing works.
-    missing_required: Vec<&'static str>,
-}
-
-/// A scope.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ScopeShape {
-    /// The platform's name of it.
-    scope: &'static str,
-    /// Whether the account's owner granted it.
-    granted: bool,
-    /// Whether nothing works without it.
-    required: bool,
-}
-
-fn permissions(account: &Account) -> Permissions {
-    let granted = account.scopes.as_ref().map(|scopes| &scopes.0);
-    let areas = posta_platforms::get(&account.platform).and_then(|one| one.auth());
-    let areas = areas.map(Auth::scopes).unwrap_or_default();
-    let rows = |wanted: &dyn Fn(Option<&str>) -> bool, required: bool| -> Vec<ScopeShape> {
-        areas
-            .iter()
-            .filter(|one| wanted(one.area))
-            .flat_map(|one| one.scopes)
-            .map(|&scope| {
-                let granted = granted.is_none_or(|all| all.iter().any(|one| one == scope));
-                ScopeShape { scope, granted, required }
-            })
-            .collect()
-    };
-    let required = rows(&|area| area.is_none(), true);
-    Permissions {
-        posting: rows(&|area| area == Some("posting"), false),
-        analytics: rows(&|area| area == Some("analytics"), false),
-        optional: rows(&|area| matches!(area, Some("comments" | "messaging")), false),
-        can_post: is_granted(account, "posting"),
-        can_fetch_analytics: false,
-        missing_required: required.iter().filter(|one| !one.granted).map(|one| one.scope).collect(),
-    }
-}
-
-/// Whether an account's owner granted all scopes of an area, as far as the platform told.
-pub(super) fn is_granted(account: &Account, area: &str) -> bool {
-    let auth = posta_platforms::get(&account.platform).and_then(|one| one.auth());
-    let Some(auth) = auth else { return false };
-    let Some(granted) = &account.scopes else {
-        return true;
-    };
-    auth.scopes()
-        .iter()
-        .filter(|one| one.area == Some(area))
-        .flat_map(|one| one.scopes)
-        .all(|scope| granted.0.iter().any(|one| one == scope))
 }
 
 /// Something that is wrong, and what to do about it.
@@ -234,7 +170,7 @@ fn issues(app: &App, account: &Account, now: Timestamp) -> Vec<Issue> {
     issues
 }
 
-fn health(app: &App, account: &Account, now: Timestamp) -> Health {
+fn health(app: &App, account: &Account, compared: Option<&Walk>, now: Timestamp) -> Health {
     let is_connected = account.state == AccountState::Connected;
     let issues: Vec<String> =
         issues(app, account, now).into_iter().map(|issue| issue.what).collect();
@@ -263,6 +199,7 @@ fn health(app: &App, account: &Account, now: Timestamp) -> Health {
         unhealthy_since: (!is_connected).then_some(account.state_since),
         last_event_at: account.last_event_at,
         messaging_restriction: restriction(account, now),
+        reconcile: summary(compared),
     }
 }
 
@@ -310,7 +247,12 @@ pub(crate) async fn all(
     let mut tx = app.db.read().await?;
     let rows = accounts::list(&mut tx, caller.workspace(), &filter, None, i64::MAX).await?;
     let now = app.clock.now();
-    let mut accounts: Vec<Health> = rows.iter().map(|account| health(&app, account, now)).collect();
+    let walks = walks::list(&mut tx, caller.workspace(), Kind::Reconcile).await?;
+    let walks: HashMap<_, _> = walks.iter().map(|walk| (&walk.account_id, walk)).collect();
+    let mut accounts: Vec<Health> = rows
+        .iter()
+        .map(|account| health(&app, account, walks.get(&account.id).copied(), now))
+        .collect();
     let count = |status| accounts.iter().filter(|one| one.status == status).count();
     let summary = Summary {
         total: accounts.len(),
@@ -366,7 +308,8 @@ pub(crate) async fn one(
     let mut tx = app.db.read().await?;
     let account = caller.account(&mut tx, &id).await?;
     let now = app.clock.now();
-    let health = health(&app, &account, now);
+    let walk = walks::find(&mut tx, caller.workspace(), &id, Kind::Reconcile).await?;
+    let health = health(&app, &account, walk.as_ref(), now);
     let recommendations = issues(&app, &account, now).into_iter().map(|issue| issue.remedy);
     let left = account.token_expires_at.map(|expires| expires.since(now));
     Ok(Json(OneHealth {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::account_health::is_granted;
+use super::account_permissions::is_granted;
 use super::auth::Caller;
 use super::error::{ApiError, Result};
 use super::extract::{Body, Id};

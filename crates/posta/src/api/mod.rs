@@ -3,6 +3,7 @@
 pub(crate) mod accept;
 pub(crate) mod account_health;
 pub(crate) mod account_list;
+mod account_permissions;
 pub(crate) mod accounts;
 pub(crate) mod attachments;
 pub(crate) mod auth;

@@ -9,7 +9,7 @@ use posta_core::capability::{CallClass, Rate};
 use posta_core::id::AccountId;
 use posta_core::time::{Clock, Timestamp};
 use posta_platforms::cx::{Gauge, Usage};
-use posta_store::accounts::Account;
+use posta_store::accounts::{self, Account};
 use posta_store::health;
 
 use crate::app::App;
@@ -22,6 +22,9 @@ const MANY: usize = 10_000;
 /// figures speak of a window that slides, so they fall while nobody calls.
 const PAUSE: Duration = Duration::from_mins(5);
 
+/// How long a class of calls rests that is used up, if the platform names no time.
+const STOP: Duration = Duration::from_mins(1);
+
 /// A pause that lasts this much longer than a known one is worth a note.
 const WORTH: Duration = Duration::from_mins(1);
 
@@ -32,6 +35,7 @@ pub struct Budget {
     clock: Clock,
     windows: Mutex<HashMap<(AccountId, CallClass), Window>>,
     pauses: Mutex<HashMap<AccountId, Timestamp>>,
+    stops: Mutex<HashMap<(AccountId, CallClass), Timestamp>>,
 }
 
 /// The times of the calls that still count, oldest first: never more than may be made.
@@ -46,11 +50,17 @@ impl Budget {
     #[must_use]
     pub fn new(platforms: &Platforms, clock: Clock) -> Self {
         let platforms = platforms.clone();
-        Self { platforms, clock, windows: Mutex::default(), pauses: Mutex::default() }
+        Self {
+            platforms,
+            clock,
+            windows: Mutex::default(),
+            pauses: Mutex::default(),
+            stops: Mutex::default(),
+        }
     }
 
-    /// Takes one call out of an account's budget. Whoever is refused makes no call, and comes back
-    /// no sooner than the time that is returned.
+    /// Takes one call that can wait out of an account's budget. Whoever is refused makes no call, and
+    /// comes back no sooner than the time that is returned.
     ///
     /// # Errors
     /// When the account has used up what it may do for now, or its platform told it to wait.
@@ -58,8 +68,23 @@ impl Budget {
         let now = self.clock.now();
         let pause = self.pauses.lock().unwrap_or_else(PoisonError::into_inner);
         let pause = pause.get(&account.id).copied();
-        let known = [account.rate_limited_until, account.paused_until, pause];
-        if let Some(until) = known.into_iter().flatten().max().filter(|until| *until > now) {
+        let known = account.paused_until.max(pause);
+        match known.filter(|until| *until > now) {
+            Some(until) => Err(until),
+            None => self.take_now(account, class),
+        }
+    }
+
+    /// The same of a call that cannot wait: it is spared nothing, but what the platform would refuse.
+    ///
+    /// # Errors
+    /// When the account has used up what it may do for now, or its platform told it to wait.
+    pub fn take_now(&self, account: &Account, class: CallClass) -> Result<(), Timestamp> {
+        let now = self.clock.now();
+        let stop = self.stops.lock().unwrap_or_else(PoisonError::into_inner);
+        let stop = stop.get(&(account.id.clone(), class)).copied();
+        let known = account.rate_limited_until.max(stop);
+        if let Some(until) = known.filter(|until| *until > now) {
             return Err(until);
         }
         let section = self.platforms.get(&account.platform);
@@ -74,6 +99,26 @@ impl Budget {
             .entry((account.id.clone(), class))
             .or_insert_with(|| Window { rate: *rate, calls: VecDeque::new() });
         window.take(now)
+    }
+
+    /// Decides whether a class of calls is used up, and until when; `None` when nothing changes.
+    fn stop(
+        &self,
+        account: &AccountId,
+        class: Option<CallClass>,
+        usage: Usage,
+    ) -> Option<Timestamp> {
+        let now = self.clock.now();
+        let class = class.filter(|_| usage.percent >= 100)?;
+        let until = now.plus(usage.regain.filter(|regain| !regain.is_zero()).unwrap_or(STOP));
+        let mut stops = self.stops.lock().unwrap_or_else(PoisonError::into_inner);
+        stops.retain(|_, until| *until > now);
+        let known = stops.entry((account.clone(), class)).or_insert(now);
+        if *known >= until {
+            return None;
+        }
+        *known = until;
+        Some(until)
     }
 
     /// Decides whether calls that can wait pause, and until when; `None` when nothing changes.
@@ -95,30 +140,54 @@ impl Budget {
     }
 }
 
-/// Listens to what the platform says of an account's usage.
+/// Listens to what the platform says of an account's usage, in answers to calls of a class that has
+/// limits of its own, if any.
 #[must_use]
-pub fn gauge(app: &App, account: &Account) -> Gauge {
+pub fn gauge(app: &App, account: &Account, class: Option<CallClass>) -> Gauge {
     let (app, platform, id) = (app.clone(), account.platform.clone(), account.id.clone());
     Gauge::new(move |usage| {
+        if let Some((class, until)) = class.zip(app.budget.stop(&id, class, usage)) {
+            note(&app, &id, Noted::Stop(class, until));
+        }
         let Some(until) = app.budget.pause(&platform, &id, usage) else {
             return;
         };
         tracing::info!(
             account.id = %id, platform, usage.percent, %until, "calls that can wait are put off"
         );
-        let (app, id, busy) = (app.clone(), id.clone(), app.under_way.enter());
-        app.tasks.clone().spawn(async move {
-            if let Err(error) = note(&app, &id, until).await {
-                tracing::warn!(account.id = %id, %error, "only this process knows of the pause");
-            }
-            drop(busy);
-        });
+        note(&app, &id, Noted::Pause(until));
     })
 }
 
-async fn note(app: &App, account: &AccountId, until: Timestamp) -> posta_store::Result<()> {
+/// What other processes are to know.
+#[derive(Clone, Copy, Debug)]
+enum Noted {
+    /// What can wait does so.
+    Pause(Timestamp),
+    /// A class of calls is used up.
+    Stop(CallClass, Timestamp),
+}
+
+/// Takes it down in the background.
+fn note(app: &App, account: &AccountId, noted: Noted) {
+    let (app, id, busy) = (app.clone(), account.clone(), app.under_way.enter());
+    app.tasks.clone().spawn(async move {
+        if let Err(error) = write(&app, &id, noted).await {
+            tracing::warn!(account.id = %id, %error, ?noted, "only this process knows of it");
+        }
+        drop(busy);
+    });
+}
+
+async fn write(app: &App, account: &AccountId, noted: Noted) -> posta_store::Result<()> {
     let mut tx = app.db.write().await?;
-    health::update_paused(&mut tx, account, until).await?;
+    match noted {
+        Noted::Pause(until) => health::update_paused(&mut tx, account, until).await?,
+        Noted::Stop(CallClass::Text, until) => {
+            accounts::update_rate_limited(&mut tx, account, until).await?;
+        }
+        Noted::Stop(..) => {}
+    }
     tx.commit().await
 }
 
@@ -167,6 +236,26 @@ mod tests {
         assert_eq!(hear(100, Some(30)), Some(1800));
         clock.advance(Duration::from_mins(31));
         assert_eq!(hear(0, Some(1)), Some(1920), "the platform says when, whatever the figure");
+    }
+
+    #[test]
+    fn a_class_that_is_used_up_stops_alone() {
+        let clock = Clock::fixed(Timestamp::from_millis(0));
+        let budget = Budget::new(&Layers::defaults().config().unwrap().platforms, clock.clone());
+        let account = "0123456789abcdef01234567".parse().unwrap();
+        let hear = |class, percent, minutes: Option<u64>| {
+            let usage = Usage { percent, regain: minutes.map(Duration::from_mins) };
+            budget.stop(&account, class, usage).map(Timestamp::as_seconds)
+        };
+        let (text, private) = (Some(CallClass::Text), Some(CallClass::PrivateReply));
+        assert_eq!(hear(None, 100, Some(9)), None);
+        assert_eq!(hear(text, 99, Some(9)), None, "it still takes some");
+        assert_eq!(hear(text, 100, None), Some(60));
+        assert_eq!(hear(text, 120, Some(1)), None, "that is known");
+        assert_eq!(hear(private, 100, Some(30)), Some(1800));
+        assert_eq!(hear(text, 100, Some(2)), Some(120));
+        clock.advance(Duration::from_mins(3));
+        assert_eq!(hear(text, 100, Some(0)), Some(240));
     }
 
     #[test]

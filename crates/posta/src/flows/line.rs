@@ -1,5 +1,6 @@
 //! A line to a platform on behalf of one account: everything a connector's call needs.
 
+use posta_core::capability::CallClass;
 use posta_core::failure::{Code, ConnectorError, Retry};
 use posta_core::id::RemotePerson;
 use posta_platforms::contract::Platform;
@@ -46,8 +47,14 @@ impl Line {
         let token = app.token(account)?;
         let client = connect::credentials(app, account).await?;
         let credentials = AccountCredentials { id: account.remote_id.clone(), token };
-        let gauge = budget::gauge(app, account);
+        let gauge = budget::gauge(app, account, None);
         Ok(Self { platform, client, credentials, gauge })
+    }
+
+    /// Says that its calls are of a class that the platform counts apart.
+    #[must_use]
+    pub fn counted(self, app: &App, account: &Account, class: CallClass) -> Self {
+        Self { gauge: budget::gauge(app, account, Some(class)), ..self }
     }
 
     /// Lends what one call needs.

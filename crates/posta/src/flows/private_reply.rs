@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use posta_core::capability::CallClass;
 use posta_core::event;
 use posta_core::failure::{Code, ConnectorError, Retry};
 use posta_core::id::{RemoteComment, RemoteMessage, RemotePerson, RemoteThread};
 use posta_core::message::{Content, Outgoing, Recipient, Sent};
 use posta_core::time::{Timestamp, pause};
 use posta_store::accounts::{Account, State as AccountState};
+use posta_store::comments;
 use posta_store::conversations::{self, Conversation};
 use posta_store::messages::{self, Message};
 use posta_store::private_replies::{self, PrivateReply, State};
@@ -62,12 +64,13 @@ pub async fn reply(
         let earlier = private_replies::find(&mut tx, &account.id, comment).await?;
         return Err(taken(app, earlier.as_ref()).into());
     }
+    let class = pay(app, &mut tx, account, comment).await?;
     tx.commit().await?;
     // Whoever asked may hang up; what was begun is finished and noted all the same.
     let (app, account) = (app.clone(), account.clone());
     let busy = app.under_way.enter();
     let work = app.tasks.clone().spawn(async move {
-        let done = carry_out(&app, &account, reply).await;
+        let done = carry_out(&app, &account, reply, class).await;
         drop(busy);
         done
     });
@@ -103,6 +106,26 @@ fn allowed(
     Ok(content)
 }
 
+/// Takes the call out of what the account may ask, and returns what it is counted as: replies under a
+/// live broadcast have a limit of their own.
+async fn pay(
+    app: &App,
+    tx: &mut Tx,
+    account: &Account,
+    comment: &RemoteComment,
+) -> Result<CallClass, FlowError> {
+    let known = comments::find_remote(tx, &account.id, comment).await?;
+    let is_live = known.is_some_and(|known| known.is_live);
+    let class = if is_live { CallClass::LiveReply } else { CallClass::PrivateReply };
+    app.budget.take_now(account, class).map(|()| class).map_err(|until| {
+        let message = format!("{} has used up its private replies for now", account.username);
+        let retry = Retry::RateLimited { until };
+        let details = Some(json!({ "until": until }));
+        let error = ConnectorError::new(Code::PlatformRateLimited, retry, message);
+        ConnectorError { details, ..error }.into()
+    })
+}
+
 /// Why a comment that has an attempt on record cannot get another.
 fn taken(app: &App, earlier: Option<&PrivateReply>) -> Box<ConnectorError> {
     let now = app.clock.now();
@@ -130,8 +153,9 @@ async fn carry_out(
     app: &App,
     account: &Account,
     reply: PrivateReply,
+    class: CallClass,
 ) -> Result<PrivateReply, FlowError> {
-    let result = call(app, account, &reply).await;
+    let result = call(app, account, &reply, class).await;
     let outcome = result.as_ref().map_or_else(|error| error.code.as_str(), |_| "sent");
     let platform = account.platform.clone();
     metrics::counter!("posta_sends_total", "platform" => platform, "outcome" => outcome)
@@ -161,8 +185,13 @@ async fn carry_out(
     }
 }
 
-async fn call(app: &App, account: &Account, reply: &PrivateReply) -> Result<Sent, ConnectorError> {
-    let line = Line::open(app, account).await?;
+async fn call(
+    app: &App,
+    account: &Account,
+    reply: &PrivateReply,
+    class: CallClass,
+) -> Result<Sent, ConnectorError> {
+    let line = Line::open(app, account).await?.counted(app, account, class);
     let Some(messages) = line.platform.messages() else {
         let message = format!("{} takes no messages", line.platform.title());
         return Err(*refusal(Code::PlatformNotSupported, message));

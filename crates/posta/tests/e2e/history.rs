@@ -179,6 +179,9 @@ story! {
         assert_eq!(state["totalRecovered"], 1);
         let summary = state["summary"].as_str().unwrap();
         assert!(summary.starts_with("received 1, platform 2, gap 1, checked at 2026-"), "{summary}");
+        let health = stage.get(&format!("accounts/{}/health", stage.account)).await.expect(200);
+        let all = stage.get("accounts/health").await.expect(200);
+        assert_eq!((&health["reconcile"], &all["accounts"][0]["reconcile"]), (&state["summary"], &state["summary"]));
 
         // The webhook comes after all, and the next comparison finds nothing.
         stage.pass(Duration::from_mins(80)).await;

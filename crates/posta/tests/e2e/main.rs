@@ -17,6 +17,7 @@ mod happenings;
 mod history;
 mod inbound;
 mod keep;
+mod limits;
 mod media;
 mod messages;
 mod order;

@@ -37,6 +37,12 @@ async fn a_walk_is_made_once_and_claimed_by_one(store: &Store) {
     let owner = &account.workspace_id;
     let found = walks::find(&mut tx, owner, &account.id, Kind::Reconcile).await.unwrap().unwrap();
     assert_eq!((found.state, found.due_at), (State::Queued, Some(at(50))));
+    let all = walks::list(&mut tx, owner, Kind::Reconcile).await.unwrap();
+    assert_eq!(
+        all.iter().map(|one| (&one.account_id, one.kind)).collect::<Vec<_>>(),
+        [(&account.id, Kind::Reconcile)]
+    );
+    assert!(walks::list(&mut tx, &store.id(), Kind::Reconcile).await.unwrap().is_empty());
 }
 
 async fn a_walk_of_a_lost_account_waits(store: &Store) {

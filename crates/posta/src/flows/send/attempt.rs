@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use posta_core::capability::CallClass;
 use posta_core::failure::{Code, ConnectorError, Retry};
 use posta_core::id::MessageId;
 use posta_core::message::{Content, Outgoing, Recipient, Sent, Tag};
@@ -173,7 +174,7 @@ async fn call(
     content: &Content,
     tag: Option<Tag>,
 ) -> Result<Sent, ConnectorError> {
-    let line = Line::open(app, account).await?;
+    let line = Line::open(app, account).await?.counted(app, account, CallClass::Text);
     let outgoing = Outgoing {
         id: message.id.clone(),
         to: Recipient::Person(conversation.participant_id.clone()),
