@@ -88,3 +88,71 @@ impl Download {
         self.0.piece().await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use axum::http::StatusCode;
+    use axum::response::{IntoResponse, Redirect, Response};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::guard::{Guard, Schemes};
+
+    async fn answer(uri: axum::http::Uri) -> Response {
+        match uri.path() {
+            "/file" => ([(CONTENT_TYPE, "image/png")], "a picture").into_response(),
+            "/moved" => Redirect::temporary("file").into_response(),
+            "/around" => Redirect::temporary("/around").into_response(),
+            "/inside" => Redirect::temporary("https://10.0.0.1/secret").into_response(),
+            "/nowhere" => StatusCode::FOUND.into_response(),
+            "/busy" => StatusCode::TOO_MANY_REQUESTS.into_response(),
+            "/broken" => StatusCode::BAD_GATEWAY.into_response(),
+            _ => StatusCode::FORBIDDEN.into_response(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_link_is_followed_as_far_as_it_may_be() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let server = axum::Router::new().fallback(answer);
+        #[expect(clippy::disallowed_methods, reason = "it ends with the test")]
+        let _serving = tokio::spawn(axum::serve(listener, server).into_future());
+        let (http, platform) = (Http::new(), crate::ALL[0]);
+        let guard = Guard::new("".parse().unwrap(), "443".parse().unwrap(), Schemes::Both);
+        let guarded = Http::guarded(guard);
+        let urls = BTreeMap::from([(platform.urls()[0].0.to_owned(), base.parse().unwrap())]);
+        let here = Site::new(platform, &urls, None).unwrap();
+        let real = Site::new(platform, &BTreeMap::new(), None).unwrap();
+        let open =
+            async |site: &Site, link: &str| Download::open(&http, &guarded, site, link).await;
+
+        for path in ["file", "moved"] {
+            let mut file = open(&here, &format!("{base}/{path}")).await.unwrap();
+            assert_eq!(file.content_type(), Some("image/png"));
+            let mut all = Vec::new();
+            while let Some(piece) = file.piece().await.unwrap() {
+                all.extend_from_slice(piece.as_ref());
+            }
+            assert_eq!(all, b"a picture");
+        }
+        let refused = async |path: &str| open(&here, &format!("{base}/{path}")).await.unwrap_err();
+        for path in ["gone", "nowhere"] {
+            assert!(matches!(refused(path).await, Closed::Refused(_)), "{path}");
+        }
+        for path in ["busy", "broken"] {
+            assert!(matches!(refused(path).await, Closed::Later(_)), "{path}");
+        }
+        for path in ["around", "inside"] {
+            assert!(matches!(refused(path).await, Closed::Forbidden(_)), "{path}");
+        }
+        let links =
+            ["https://127.0.0.1/", "https://169.254.169.254/latest", "http://x.example/", ""];
+        for link in links.into_iter().chain([base.as_str()]) {
+            let closed = open(&real, link).await.unwrap_err();
+            assert!(matches!(closed, Closed::Forbidden(_)), "{link}: {closed:?}");
+        }
+    }
+}

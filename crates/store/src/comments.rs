@@ -69,7 +69,8 @@ macro_rules! mentions {
             $columns,
             " FROM comments c JOIN accounts a ON a.id = c.account_id
              WHERE a.state <> 'removed' AND NOT c.is_own AND c.deleted_at IS NULL
-                 AND REPLACE(LOWER(c.text), '@' || LOWER(a.username), '') <> LOWER(c.text)
+                 AND (REPLACE(LOWER(c.text), '@' || LOWER(a.username), '') <> LOWER(c.text)
+                     OR (c.text IS NULL AND c.author_id IS NULL AND c.author_username IS NULL))
                  AND c.workspace_id = "
         )
     };
@@ -138,6 +139,7 @@ pub struct Mentions<'a> {
 }
 
 /// Lists comments of others that name the account which was told of them, by the time they were written.
+/// Of one that only mentions it a platform may tell neither text nor author.
 pub async fn list_mentions(
     tx: &mut Tx,
     owner: &WorkspaceId,

@@ -324,3 +324,21 @@ story! {
         assert!(stage.hook.names().is_empty());
     }
 }
+
+story! {
+    /// Apps of the Page path are told of a mention by its ids alone.
+    async fn a_mention_without_its_text_is_told_and_listed(stage: Stage) {
+        stage.connect().await;
+        stage.hook.forget();
+        let options = json!({"comment_shape": "facebook_login"});
+        stage.control("instagram/options", &options).await;
+        let made = stage.mira("mention", &json!({"text": "See @lumen.cafe.demo", "is_public": true})).await;
+        stage.settle().await;
+        let event = stage.only("comment.received");
+        assert_eq!(event["comment"]["id"], made["comment_id"]);
+        assert_eq!(event["comment"]["author"]["isOwnAccount"], false);
+        assert!(event["post"]["platformPostId"].is_string(), "{event}");
+        let list = stage.get("inbox/mentions").await.expect(200);
+        assert_eq!(list["data"][0]["commentId"], made["comment_id"], "{list}");
+    }
+}

@@ -68,6 +68,10 @@ async fn each_migration_runs_over_data(store: &Store) {
             assert!(rows > 0, "{table} has a row for later migrations to cope with");
         }
     }
+    let known = "SELECT COUNT(*) FROM events WHERE message_id = '019b76daa80000000000000d'";
+    assert_eq!(store.number(known).await, 1, "0009 finds the message in what was announced before");
+    let all = "SELECT COUNT(*) FROM events WHERE message_id IS NOT NULL";
+    assert_eq!(store.number(all).await, 1);
 }
 
 #[tokio::test]

@@ -7,8 +7,8 @@ use std::sync::{Mutex, Once};
 
 use posta_store::conversations::{self, Filter, Place};
 use posta_store::{
-    Open, Tx, deliveries, events, failures, inbound, jobs, message_changes, messages, people,
-    windows,
+    Open, Tx, deliveries, events, failures, inbound, jobs, keeps, media, message_changes, messages,
+    people, purges, windows,
 };
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -24,6 +24,7 @@ both! {
     failed_messages_are_found_by_an_index,
     what_falls_due_in_conversations_is_found_by_an_index,
     the_event_log_is_entered_by_an_index,
+    files_and_what_is_to_be_kept_are_found_by_an_index,
 }
 
 static CAUGHT: Mutex<Vec<String>> = Mutex::new(Vec::new());
@@ -221,4 +222,21 @@ async fn the_event_log_is_entered_by_an_index(store: &Store) {
     assert_uses(store, "AND seq > $2 AND seq <= $3 ORDER BY seq", by_place).await;
     assert_uses(store, "AND created_at >= $2 ORDER BY created_at, seq", "events_by_time").await;
     assert_uses(store, "AND kind = $2 AND created_at < $3", "events_by_time").await;
+}
+
+async fn files_and_what_is_to_be_kept_are_found_by_an_index(store: &Store) {
+    let mut tx = store.write().await;
+    keeps::claim(&mut tx, at(0), at(1), 1).await.unwrap();
+    purges::claim(&mut tx, at(0), at(1)).await.unwrap();
+    media::sum(&mut tx, &store.id()).await.unwrap();
+    events::list_of_message(&mut tx, &store.id()).await.unwrap();
+    drop(tx);
+    for (words, index) in [
+        ("UPDATE keeps SET attempts", "keeps_due"),
+        ("UPDATE purges SET due_at", "purges_due"),
+        ("SUM(size)", "media_by_size"),
+        ("FROM events WHERE message_id = $1", "events_by_message"),
+    ] {
+        assert_uses(store, words, index).await;
+    }
 }
