@@ -66,6 +66,11 @@ describe("the inbox, with the Node SDK", () => {
       direction: shape.is("incoming"),
       timestamp: shape.time,
     });
+    const named = await until("Theo, by his handle", async () => {
+      const { data } = await search({ query: "THEO.DEMO" });
+      return data.data.find((one) => one.conversation.id === conversationId);
+    });
+    assert.deepEqual([named.matchCount, named.matches], [0, []]);
     const elsewhere = (await search({ platform: "facebook", limit: 5 })).data;
     assert.deepEqual(elsewhere.data, []);
     assert.deepEqual(elsewhere.pagination, { hasMore: false, nextCursor: null });

@@ -76,6 +76,9 @@ class Inbox(Fails, unittest.TestCase):
         self.assertEqual((hit["matchCount"], len(hit["matches"])), (1, 1))
         self.assertIn(word, hit["matches"][0]["text"])
         self.assertEqual(hit["matches"][0]["direction"], "incoming")
+        by_name = self.messages.search_inbox_conversations("NOOR.DEMO")["data"]
+        own = next(one for one in by_name if one["conversation"]["id"] == self.conversation_id)
+        self.assertEqual((own["matchCount"], own["matches"]), (0, []))
         self.assertEqual(search(platform="facebook")["data"], [])
         nothing = (LateAPIError, "missing_required_field", self.messages.search_inbox_conversations)
         self.assert_fails(*nothing, " ")

@@ -1,4 +1,4 @@
-//! Finding conversations by what was said in them.
+//! Finding conversations by what was said in them, and by whom they are with.
 
 use axum::Json;
 use axum::extract::State;
@@ -59,12 +59,12 @@ pub(crate) struct SearchAnswer {
     meta: Meta,
 }
 
-/// A conversation in which the words were said.
+/// A conversation in which the words were said, or whose person is called so.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Found {
     conversation: FoundConversation,
-    /// In how many of its messages.
+    /// In how many of its messages; 0 when only the person's name or handle fits.
     match_count: i64,
     /// The newest of them, at most three.
     matches: Vec<FoundMessage>,
@@ -132,7 +132,8 @@ fn shape(conversation: Conversation, account: &Account) -> FoundConversation {
     }
 }
 
-/// Searches the messages of all conversations, the newest match first.
+/// Searches the messages of all conversations, and the names and handles of the people in them, the
+/// newest match first. With `direction` only messages are searched.
 #[utoipa::path(get, path = "/v1/inbox/conversations/search",
     operation_id = "search_inbox_conversations", tag = "Inbox", params(SearchQuery),
     responses((status = 200, body = SearchAnswer)))]

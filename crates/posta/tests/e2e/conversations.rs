@@ -37,6 +37,10 @@ story! {
         assert_eq!(found(stage, "order&direction=incoming").await[0]["matchCount"], 2);
         assert_eq!(found(stage, "%C3%84PFEL").await[0]["matchCount"], 1);
         assert!(found(stage, "pears").await.is_empty());
+        let named = &found(stage, "mira").await[0];
+        assert_eq!((&named["conversation"]["id"], &named["matchCount"]), (&json!(MIRA), &json!(0)));
+        assert_eq!(named["matches"], json!([]), "only the person fits");
+        assert!(found(stage, "mira&direction=incoming").await.is_empty());
         assert!(found(stage, "order&platform=elsewhere").await.is_empty());
         let error = stage.get("inbox/conversations/search?query=%20").await;
         assert_eq!(error.expect_error(400, "missing_required_field")["param"], "query");

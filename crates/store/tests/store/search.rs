@@ -4,6 +4,7 @@ use posta_core::event::Direction;
 use posta_core::id::RemoteMessage;
 use posta_store::accounts::{self, Account, State};
 use posta_store::conversations::{Conversation, Place};
+use posta_store::people::{self, Known};
 use posta_store::search::{self, Filter};
 
 use crate::support::{Store, at, both};
@@ -12,6 +13,7 @@ both! {
     words_are_found_in_any_case_and_script,
     pages_of_hits_are_complete,
     hits_are_narrowed,
+    people_are_found_by_name_and_handle,
 }
 
 async fn says(store: &Store, conversation: &Conversation, text: &str, when: i64) {
@@ -122,4 +124,54 @@ async fn hits_are_narrowed(store: &Store) {
     accounts::update_unusable(&mut tx, owner, id, State::Removed, reason, at(9)).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(found(store, &account, &words).await, [(here, 2)]);
+}
+
+async fn people_are_found_by_name_and_handle(store: &Store) {
+    let account = store.account().await;
+    let owner = &account.workspace_id;
+    let other = store.new_account(owner, &account.profile_id, "2");
+    store.upsert(&other).await;
+    let mut ids = Vec::new();
+    for (number, (name, username)) in
+        [("Mira Ölçer", "mira.demo"), ("Theo", "theo_100%"), ("Noor", "noor")].iter().enumerate()
+    {
+        let conversation = store.conversation(&account, &number.to_string()).await;
+        let mut tx = store.write().await;
+        let known = Known {
+            profile: &serde_json::json!({}),
+            name: Some(name),
+            username: Some(username),
+            picture: None,
+            due_at: None,
+        };
+        people::update_profile(&mut tx, owner, &conversation.id, &known).await.unwrap();
+        tx.commit().await.unwrap();
+        ids.push(conversation.id.to_string());
+        says(store, &conversation, "Is Noor there?", number.try_into().unwrap()).await;
+    }
+    for (words, whom, matches) in
+        [("mira", 0, 0), ("MIRA.DEMO", 0, 0), ("Ölçer", 0, 0), ("heo", 1, 0), ("_100%", 1, 0)]
+    {
+        let filter = Filter { words, ..Filter::default() };
+        let hits = found(store, &account, &filter).await;
+        assert_eq!(hits, [(ids[whom].clone(), matches)], "{words}");
+    }
+    let noor = Filter { words: "noor", ..Filter::default() };
+    let mut hits = found(store, &account, &noor).await;
+    hits.sort();
+    let mut all: Vec<_> = ids.iter().map(|id| (id.clone(), 1)).collect();
+    all.sort();
+    assert_eq!(hits, all, "once, with its messages, whether the name fits or not");
+    let theo = Filter { words: "theo", ..Filter::default() };
+    for filter in [
+        Filter { direction: Some(Direction::Incoming), ..theo.clone() },
+        Filter { account: Some(&other.id), ..theo.clone() },
+        Filter { profiles: Some(&[]), ..theo.clone() },
+        Filter { platform: Some("elsewhere"), ..theo.clone() },
+    ] {
+        assert!(found(store, &account, &filter).await.is_empty(), "{filter:?}");
+    }
+    let mut tx = store.read().await;
+    let hits = search::conversations(&mut tx, &store.id(), &theo, 50).await.unwrap();
+    assert!(hits.is_empty(), "another workspace's");
 }
