@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::{Stage, story};
 
 /// Lets a walk go on until it is done: its calls are spread over time.
-async fn walked(stage: &Stage) {
+pub(crate) async fn walked(stage: &Stage) {
     for _ in 0..40 {
         stage.pass(Duration::from_secs(1)).await;
     }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use crate::care::call;
+use crate::history::walked;
 use crate::support::{Answer, CLIENT_SECRET, NOON, Stage, story};
 
 const MIRA: &str = "1099900000000101";
@@ -287,5 +288,33 @@ story! {
         let large = stage.mira_sends(&["image"]).await;
         assert!(!is_kept(stage, &large["attachments"][0]["url"]));
         assert_eq!(stage.files(), 2);
+    }
+}
+
+story! {
+    /// Pictures from before the connection are kept, and those that no webhook told of, and the owner's.
+    async fn pictures_are_kept_however_they_come(stage: Stage) {
+        stage.restart_with_number("inbox.import_threads", 5).await;
+        stage.restart_with_number("inbox.reconcile_minutes", 15).await;
+        let write = "instagram/people/mira.demo/write";
+        let picture = json!({"attachments": [{"type": "image"}]});
+        stage.control(write, &picture).await;
+        stage.pass(Duration::from_mins(10)).await;
+        stage.keeping().await;
+        walked(stage).await;
+        assert_eq!(stage.files(), 1, "imported");
+        let lost = json!({"event": "message", "count": 1, "fault": "drop"});
+        stage.control("faults", &lost).await;
+        stage.control(write, &picture).await;
+        stage.pass(Duration::from_mins(80)).await;
+        walked(stage).await;
+        assert_eq!(stage.files(), 2, "reconciled");
+        let own = json!({"person": "mira.demo", "attachments": [{"type": "image"}]});
+        stage.control("instagram/accounts/lumen.cafe.demo/owner/write", &own).await;
+        stage.settle().await;
+        assert_eq!(stage.files(), 3, "written by the owner in the platform's app");
+        for one in stage.messages(MIRA).await {
+            assert_eq!(stage.fetched(&one["attachments"][0]["url"]).await.status, 200, "{one}");
+        }
     }
 }

@@ -22,6 +22,7 @@ impl Stage {
             "SELECT COALESCE(last_message, '') FROM conversations ORDER BY id",
             "SELECT CAST(what AS TEXT) FROM early ORDER BY key",
             "SELECT CAST(edit_history AS TEXT) FROM messages ORDER BY id",
+            "SELECT COALESCE(CAST(content AS TEXT), '') FROM messages ORDER BY id",
         ];
         let raw = "SELECT body FROM inbound ORDER BY id";
         let mut all = Vec::new();
@@ -137,6 +138,31 @@ story! {
         Stage::assert_gone(&stage.all_that_is_kept().await);
         let kept = stage.messages(MIRA).await.remove(0);
         assert_eq!((&kept["message"], &kept["isDeleted"]), (&json!(""), &json!(true)));
+    }
+}
+
+story! {
+    /// What the account has sent, and its owner takes back in the platform's app, goes as well.
+    async fn what_the_account_takes_back_is_gone_too(stage: Stage) {
+        stage.restart_with("media.policy", "purge-on-unsend").await;
+        stage.connect().await;
+        stage.writes("mira.demo", "Hello").await;
+        stage.settle().await;
+        stage.send(MIRA, "Zebra words", &[]).await.expect(200);
+        stage.settle().await;
+        let sent = stage.messages(MIRA).await.pop().unwrap();
+        assert_eq!(sent["message"], "Zebra words");
+        assert!(stage.all_that_is_kept().await.contains("Zebra words"));
+        let gone = json!({"object": "instagram", "entry": [{"time": NOON.as_millis(), "id": LUMEN,
+            "messaging": [{"sender": {"id": LUMEN}, "recipient": {"id": MIRA},
+                "timestamp": NOON.as_millis(),
+                "message": {"mid": sent["id"], "is_deleted": true, "is_echo": true}}]}]})
+        .to_string();
+        deliver(stage, &gone, &signature(gone.as_bytes())).await.expect(200);
+        stage.settle().await;
+        Stage::assert_gone(&stage.all_that_is_kept().await);
+        let kept = stage.messages(MIRA).await.pop().unwrap();
+        assert_eq!((&kept["message"], &kept["deliveryStatus"]), (&json!(""), &json!("deleted")));
     }
 }
 
