@@ -85,15 +85,18 @@ story! {
 
         // A family is seven code points and 25 bytes; 90 of them are 630 and 2250.
         let family = "👨\u{200d}👩\u{200d}👧\u{200d}👦";
-        let text = family.repeat(90);
+        // With a word before them, no limit falls between two of them by chance.
+        let text = format!("We-are-{}", family.repeat(90));
         let done = stage.send_form(MIRA, json!({"message": text, "split": true})).await.expect(200);
         let thread = stage.thread("mira.demo").await;
         let parts: Vec<&str> = thread[2..].iter().map(|one| one["text"].as_str().unwrap()).collect();
-        assert_eq!(parts.len(), 3);
-        assert_eq!(done["data"]["messageIds"].as_array().unwrap().len(), 3, "{done}");
+        assert!(parts.len() >= 3, "{parts:#?}");
+        let ids = done["data"]["messageIds"].as_array().unwrap();
+        assert_eq!(ids.len(), parts.len(), "{done}");
         for part in &parts {
             assert!(part.len() <= 1000, "{} bytes", part.len());
-            assert_eq!(part.replace(family, ""), "", "a family was torn");
+            let rest = part.trim_start_matches("We-are-").replace(family, "");
+            assert_eq!(rest, "", "a family was torn");
         }
         assert_eq!(parts.concat(), text);
     }
