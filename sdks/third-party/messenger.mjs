@@ -91,6 +91,28 @@ test("reads the profile of a person who wrote", async () => {
   assert.deepEqual(profile, { id: MIRA, name: "Mira", username: "mira.demo" });
 });
 
+test("sets and reads what a person can tap before anything is written", async () => {
+  const questions = [{ question: "Are you open?", payload: "OPEN" }];
+  await mine.setIceBreakers(questions);
+  assert.deepEqual(await mine.getIceBreakers(), questions);
+  const { told } = await control("instagram/people/theo.demo/tap", {
+    account: ACCOUNT,
+    title: "Are you open?",
+  });
+  assert.equal(told, 0, "there is no webhook here to be told");
+  await mine.deleteIceBreakers();
+  assert.equal(await mine.getIceBreakers(), null);
+});
+
+test("uploads a picture and sends it by its id", async () => {
+  const { attachmentId } = await mine.uploadImage("https://cdn.example.com/menu.jpg", {
+    isReusable: true,
+  });
+  await mine.sendImage(MIRA, { attachmentId });
+  const { messages } = await thread("mira.demo");
+  assert.equal(messages.at(-1).attachments[0].payload.attachment_id, attachmentId);
+});
+
 test("understands the sandbox's refusals as the platform's", async () => {
   const stranger = "1099900000000103";
   await assert.rejects(mine.sendText(stranger, "Hi"), /Messenger API - 10 OAuthException/);

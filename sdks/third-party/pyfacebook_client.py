@@ -62,6 +62,33 @@ class Pyfacebook(unittest.TestCase):
         profile = self.api.get_object(object_id=THEO, fields="name,username")
         self.assertEqual(profile, {"id": THEO, "name": "Theo", "username": "theo.demo"})
 
+    def test_reads_conversations_and_their_messages_as_they_were_written(self):
+        mid = send(self.api, THEO, {"text": "Read me"})["message_id"]
+        threads = self.api.get_connection(
+            object_id="me", connection="conversations", platform="instagram"
+        )
+        self.assertEqual(len(threads["data"]), 1)
+        thread = self.api.get_object(
+            object_id=threads["data"][0]["id"], fields="messages{id,from,to,message}"
+        )
+        messages = thread["messages"]["data"]
+        newest, oldest = messages[0], messages[-1]
+        self.assertEqual((newest["id"], newest["message"]), (mid, "Read me"))
+        self.assertEqual(newest["from"]["id"], ACCOUNT)
+        self.assertEqual(newest["to"]["data"][0]["id"], THEO)
+        self.assertEqual((oldest["message"], oldest["from"]["id"]), ("Hello?", THEO))
+        # Conversations can be read twice a second; a third call is refused like the platform's.
+        with self.assertRaises(FacebookError) as refused:
+            self.api.get_object(object_id=mid, fields="message,created_time")
+        self.assertEqual((refused.exception.code, refused.exception.error_subcode), (613, 2534040))
+        control("clock", {"advance": "2s"})
+        alone = self.api.get_object(object_id=mid, fields="message,created_time")
+        self.assertEqual((alone["id"], alone["message"]), (mid, "Read me"))
+        mine = self.api.get_connection(
+            object_id="me", connection="conversations", platform="instagram", user_id=THEO
+        )
+        self.assertEqual(mine["data"], threads["data"])
+
     def test_subscribes_and_reads_what_it_is_subscribed_to(self):
         wish = {"subscribed_fields": "messages,messaging_seen"}
         done = self.api.post_object("me", connection="subscribed_apps", data=wish)
