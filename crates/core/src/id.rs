@@ -149,6 +149,23 @@ remote_ids! {
     RemoteMessage,
 }
 
+/// What an id begins with that stands in for one; no platform's does.
+const STAND_IN: &str = "postback-";
+
+impl RemoteMessage {
+    /// Makes an id for a message that its platform told without one. The same digits make the same id.
+    #[must_use]
+    pub fn stand_in(digits: &str) -> Self {
+        Self::new(format!("{STAND_IN}{digits}"))
+    }
+
+    /// Whether it stands in for the platform's own id, which is not known.
+    #[must_use]
+    pub fn is_stand_in(&self) -> bool {
+        self.as_str().starts_with(STAND_IN)
+    }
+}
+
 text_newtype! {
     /// The id of an event: a UUID of version 7, so it too sorts by time.
     #[derive(serde::Deserialize)]

@@ -77,7 +77,7 @@ async fn ask(cx: &Cx<'_>, request: RequestBuilder) -> Result<Value, ConnectorErr
 
 /// Reads the fields of our app. The list names apps by an id that need not be the one we log people
 /// in with; where it names none of ours and only one app, that one is ours, because the token is.
-fn ours(answer: &Value, client_id: &str) -> BTreeSet<String> {
+pub(super) fn ours(answer: &Value, client_id: &str) -> BTreeSet<String> {
     let apps = answer.get("data").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let ours = apps.iter().find(|app| text(app, "id").as_deref() == Some(client_id));
     let ours = ours.or(if let [only] = apps { Some(only) } else { None });

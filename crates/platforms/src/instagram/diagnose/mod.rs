@@ -16,6 +16,7 @@ use posta_core::secret::Secret;
 use posta_core::time::Timestamp;
 use serde_json::Value;
 
+use super::subscribe::ours;
 use super::{Instagram, errors};
 use crate::contract::{Diagnosis, Examination, Happening, Known, Refused};
 use crate::cx::Cx;
@@ -213,9 +214,7 @@ async fn subscription(cx: &Cx<'_>) -> Finding {
         Ok(answer) => answer,
         Err(error) => return doubt("subscription", asked.call, &error),
     };
-    let apps = answer.get("data").and_then(Value::as_array).into_iter().flatten();
-    let fields = apps.filter_map(|app| app.get("subscribed_fields")?.as_array()).flatten();
-    let fields: Vec<&str> = fields.filter_map(Value::as_str).collect();
+    let fields = Vec::from_iter(ours(&answer, &cx.app.client_id));
     if fields.is_empty() {
         return Finding::error("subscription", format!("{}: no field at all", asked.call))
             .call(asked.call)

@@ -105,7 +105,7 @@ impl Parties {
             hash.update([0]);
         }
         let digits = hex::encode(&hash.finalize()[..16]);
-        Some(RemoteMessage::new(format!("postback-{digits}")))
+        Some(RemoteMessage::stand_in(&digits))
     }
 
     fn blank(&self, id: RemoteMessage) -> Option<Message> {
