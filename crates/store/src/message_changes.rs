@@ -1,7 +1,7 @@
 //! What happens to messages after they were written: edits, deletions, reactions.
 
 use posta_core::event::Attachment;
-use posta_core::id::{ConversationId, MessageId};
+use posta_core::id::{ConversationId, MessageId, RemoteMessage};
 use posta_core::time::Timestamp;
 use sqlx::types::Json;
 
@@ -64,6 +64,38 @@ pub async fn update_kept(tx: &mut Tx, message: &Message) -> Result<()> {
     .await?
     .rows_affected());
     Ok(())
+}
+
+/// Writes the platform's id of a message that was stored without it.
+pub async fn update_remote(tx: &mut Tx, id: &MessageId, remote: &RemoteMessage) -> Result<()> {
+    sql!(tx, |c| sqlx::query("UPDATE messages SET remote_id = $2 WHERE id = $1")
+        .bind(id)
+        .bind(remote)
+        .execute(c)
+        .await?
+        .rows_affected());
+    Ok(())
+}
+
+/// Lists the messages of a conversation that were written in a stretch of time, both ends included,
+/// oldest first.
+pub async fn list_between(
+    tx: &mut Tx,
+    conversation: &ConversationId,
+    from: Timestamp,
+    to: Timestamp,
+) -> Result<Vec<Message>> {
+    sql!(tx, |c| sqlx::query_as(concat!(
+        "SELECT ",
+        columns!(),
+        " FROM messages WHERE conversation_id = $1 AND sent_at >= $2 AND sent_at <= $3
+         ORDER BY sent_at, id"
+    ))
+    .bind(conversation)
+    .bind(from)
+    .bind(to)
+    .fetch_all(c)
+    .await)
 }
 
 /// Writes the reactions on a message.

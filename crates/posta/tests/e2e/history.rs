@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::order::did;
 use crate::support::{Stage, story};
 
 /// Lets a walk go on until it is done: its calls are spread over time.
@@ -282,5 +283,39 @@ story! {
         stage.pass(Duration::from_hours(8 * 24)).await;
         let gone = stage.get(&json_path).await;
         gone.expect_error(410, "attachment_gone");
+    }
+}
+
+/// Mira taps a button, of which the platform tells without an id. Returns the one that it lists later.
+async fn taps(stage: &Stage) -> Value {
+    let tap = json!({"title": "Opening hours", "payload": "HOURS", "mid": false});
+    stage.control("instagram/people/mira.demo/postback", &tap).await["message_id"].clone()
+}
+
+story! {
+    /// A tap without an id is the same one where the platform lists it with one, and when it tells of
+    /// it again; a second tap is not.
+    async fn a_tap_without_an_id_is_met_again(stage: Stage) {
+        compared(stage).await;
+        let at = stage.clock.now().as_seconds() - crate::support::NOON.as_seconds();
+        let again = did(at, "postback", &json!({"title": "Opening hours", "payload": "HOURS"}));
+        let first = taps(stage).await;
+        stage.settle().await;
+        stage.told(std::slice::from_ref(&again)).await;
+        assert_eq!(stage.hook.events("message.received").len(), 1, "it is the same");
+        stage.pass(Duration::from_secs(5)).await;
+        // Of this one nobody is told.
+        stage.control("instagram/subscriptions/lose", &json!({"account": "lumen.cafe.demo"})).await;
+        let late = did(at + 5, "postback", &json!({"title": "Opening hours", "payload": "HOURS"}));
+        let second = taps(stage).await;
+        stage.pass(Duration::from_mins(61)).await;
+        walked(stage).await;
+        assert_eq!(stage.hook.events("message.received").len(), 2, "the second, by comparison");
+        stage.told(&[again, late]).await;
+        assert_eq!(stage.hook.events("message.received").len(), 2, "the platform repeats both");
+        let kept = stage.messages("1099900000000101").await;
+        let ids: Vec<_> = kept.iter().map(|one| one["id"].clone()).collect();
+        assert_eq!(ids, [first, second]);
+        assert!(kept.iter().all(|one| one["metadata"]["postbackPayload"] == "HOURS"), "{kept:?}");
     }
 }

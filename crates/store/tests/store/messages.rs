@@ -24,6 +24,22 @@ both! {
     the_person_reads_up_to_a_time,
     what_happens_to_a_message_is_kept,
     media_is_given_out_anew,
+    a_message_gets_the_platforms_id_later,
+}
+
+async fn a_message_gets_the_platforms_id_later(store: &Store) {
+    let conversation = conversation(store).await;
+    for (id, sent_at) in [("m1", 3), ("m2", 4), ("m3", 9)] {
+        assert!(store.insert(&store.new_incoming(&conversation, id, at(sent_at))).await);
+    }
+    let mut tx = store.write().await;
+    let near =
+        message_changes::list_between(&mut tx, &conversation.id, at(3), at(8)).await.unwrap();
+    assert_eq!(near.iter().map(|one| one.sent_at).collect::<Vec<_>>(), [at(3), at(4)]);
+    let real = RemoteMessage::new("real");
+    message_changes::update_remote(&mut tx, &near[1].id, &real).await.unwrap();
+    let found = messages::find_remote(&mut tx, &conversation.account_id, &real).await.unwrap();
+    assert_eq!(found.unwrap().id, near[1].id);
 }
 
 async fn media_is_given_out_anew(store: &Store) {

@@ -11,7 +11,7 @@ use posta_store::conversations::{self, Conversation};
 use posta_store::messages::{self, Message, Origin};
 use posta_store::{Json, Tx, message_changes};
 
-use super::{Taken, Told, control, delete, early, purge, referral};
+use super::{Taken, Told, control, delete, early, purge, referral, tap};
 use crate::app::App;
 use crate::flows::events::{
     ConversationBlock, InboxAccount, Payload, message_block, started_conversation,
@@ -52,6 +52,9 @@ async fn incoming(
     }
     let (mut conversation, _) =
         open_conversation(app, tx, told, &message.thread, &message.person).await?;
+    if tap::is_known(app, tx, told, &conversation, message).await? {
+        return Ok(Taken::Known);
+    }
     // A click, a reaction or a change of hands may have opened it before anything was written.
     let is_first = conversation.last_message_at.is_none();
     let is_click_told = match &message.referral {

@@ -12,6 +12,7 @@ mod reaction;
 mod read;
 mod referral;
 mod seek;
+mod tap;
 
 use std::collections::HashMap;
 use std::sync::Arc;
