@@ -1,10 +1,10 @@
-//! Events on their way to webhook endpoints, and the log of every try.
+//! Events on their way to webhook endpoints, a lane for each endpoint.
 
-use posta_core::id::{AttemptId, DeliveryId, EndpointId, EventId, WorkspaceId};
+use posta_core::id::{DeliveryId, EndpointId, EventId, WorkspaceId};
 use posta_core::secret::Sealed;
 use posta_core::time::Timestamp;
 
-use crate::sql::{claim, push_among, sql};
+use crate::sql::{claim, sql};
 use crate::text::text;
 use crate::{Result, Tx};
 
@@ -19,6 +19,12 @@ pub struct NewDelivery {
     pub endpoint_id: EndpointId,
     /// What it carries.
     pub event_id: EventId,
+    /// The place of that in the log.
+    pub seq: i64,
+    /// What goes first.
+    pub class: Class,
+    /// What it must not overtake others in, if the endpoint wants that: a conversation.
+    pub thread: Option<String>,
     /// When it may first be tried.
     pub due_at: Timestamp,
 }
@@ -47,6 +53,44 @@ pub struct Claimed {
     pub custom_headers: Option<Sealed>,
     /// How often it was tried, this time included.
     pub attempts: i64,
+    /// What goes first.
+    pub class: Class,
+}
+
+/// What goes first in a lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, sqlx::Type)]
+#[repr(i64)]
+pub enum Class {
+    /// What has just happened.
+    Live = 0,
+    /// What was tried before.
+    Retry = 1,
+    /// What was asked for again.
+    Replay = 2,
+}
+
+/// An endpoint that something is due for.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Lane {
+    /// The endpoint.
+    pub endpoint_id: EndpointId,
+    /// How many tries have failed since the last success.
+    pub failure_count: i64,
+    /// How many deliveries it wants in a second at most.
+    pub max_per_second: Option<i64>,
+}
+
+/// What became of a delivery after its `attempts`-th try.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The delivery.
+    pub id: DeliveryId,
+    /// The number of the try. When a later one has taken over meanwhile, that one's word counts.
+    pub attempts: i64,
+    /// What became of it.
+    pub state: State,
+    /// When it is tried again, if it is.
+    pub due_at: Timestamp,
 }
 
 /// What became of a delivery.
@@ -61,83 +105,6 @@ pub enum State {
     Parked,
 }
 
-/// One try, for the log.
-#[derive(Clone, Debug)]
-pub struct Attempt {
-    /// Its id.
-    pub id: AttemptId,
-    /// The workspace it belongs to.
-    pub workspace_id: WorkspaceId,
-    /// The endpoint.
-    pub endpoint_id: EndpointId,
-    /// The event.
-    pub event_id: EventId,
-    /// Whether a person asked for it as a test.
-    pub is_test: bool,
-    /// Where it went.
-    pub url: String,
-    /// Whether the endpoint took it.
-    pub is_success: bool,
-    /// What the endpoint answered.
-    pub status_code: Option<i64>,
-    /// The beginning of its answer.
-    pub response_body: Option<String>,
-    /// Why there is no answer.
-    pub error: Option<String>,
-    /// The number of the try, from 1.
-    pub number: i64,
-    /// How long the answer took, in milliseconds.
-    pub response_ms: i64,
-    /// When it was tried.
-    pub created_at: Timestamp,
-}
-
-/// A row of the log as it is shown.
-#[derive(Clone, Debug, sqlx::FromRow)]
-pub struct LogRow {
-    /// The endpoint.
-    pub endpoint_id: EndpointId,
-    /// The endpoint's name.
-    pub endpoint_name: String,
-    /// The event.
-    pub event_id: EventId,
-    /// What happened.
-    pub event_kind: String,
-    /// The body that was sent.
-    pub body: String,
-    /// Whether a person asked for it as a test.
-    pub is_test: bool,
-    /// Where it went.
-    pub url: String,
-    /// Whether the endpoint took it.
-    pub is_success: bool,
-    /// What the endpoint answered.
-    pub status_code: Option<i64>,
-    /// The beginning of its answer.
-    pub response_body: Option<String>,
-    /// Why there is no answer.
-    pub error: Option<String>,
-    /// The number of the try, from 1.
-    pub number: i64,
-    /// How long the answer took, in milliseconds.
-    pub response_ms: i64,
-    /// When it was tried.
-    pub created_at: Timestamp,
-}
-
-/// Which rows of the log to list.
-#[derive(Clone, Debug, Default)]
-pub struct LogFilter<'a> {
-    /// Only these endpoints.
-    pub among: &'a [EndpointId],
-    /// Only successes, or only failures.
-    pub is_success: Option<bool>,
-    /// Only this kind of event.
-    pub event_kind: Option<&'a str>,
-    /// Only this event.
-    pub event: Option<&'a str>,
-}
-
 /// Adds deliveries.
 pub async fn insert_all(tx: &mut Tx, deliveries: &[NewDelivery]) -> Result<()> {
     if deliveries.is_empty() {
@@ -146,7 +113,7 @@ pub async fn insert_all(tx: &mut Tx, deliveries: &[NewDelivery]) -> Result<()> {
     sql!(tx, |c| {
         let mut query = sqlx::QueryBuilder::new(
             "INSERT INTO deliveries (id, workspace_id, endpoint_id, event_id, state, attempts,
-                 due_at, created_at) ",
+                 due_at, created_at, seq, class, thread) ",
         );
         query.push_values(deliveries, |mut row, delivery| {
             row.push_bind(&delivery.id)
@@ -156,29 +123,84 @@ pub async fn insert_all(tx: &mut Tx, deliveries: &[NewDelivery]) -> Result<()> {
                 .push_bind(State::Pending)
                 .push_bind(0_i64)
                 .push_bind(delivery.due_at)
-                .push_bind(delivery.due_at);
+                .push_bind(delivery.due_at)
+                .push_bind(delivery.seq)
+                .push_bind(delivery.class)
+                .push_bind(delivery.thread.as_deref().map(text));
         });
         query.build().execute(c).await?.rows_affected()
     });
     Ok(())
 }
 
-/// Takes up to `limit` due deliveries to active endpoints, until `until`.
+/// Where deliveries of a class wait in the lane of an endpoint: a thread is let in by its oldest.
+macro_rules! waiting {
+    ($class:literal, $endpoint:literal) => {
+        concat!(
+            "FROM deliveries d WHERE d.endpoint_id = ",
+            $endpoint,
+            " AND d.class = ",
+            $class,
+            " AND d.state = 'pending' AND (d.thread IS NULL OR NOT EXISTS (
+                 SELECT 1 FROM deliveries e WHERE e.endpoint_id = d.endpoint_id
+                     AND e.thread = d.thread AND e.state = 'pending' AND e.seq < d.seq))"
+        )
+    };
+}
+
+/// Lists the endpoints that something is due for and that are not held.
+pub async fn list_lanes(tx: &mut Tx, now: Timestamp) -> Result<Vec<Lane>> {
+    sql!(tx, |c| sqlx::query_as(concat!(
+        "SELECT p.id AS endpoint_id, p.failure_count, p.max_per_second FROM endpoints p
+         WHERE p.is_active AND (p.held_until IS NULL OR p.held_until <= $1) AND (
+             EXISTS (SELECT 1 ",
+        waiting!("0", "p.id"),
+        " AND d.due_at <= $1) OR EXISTS (SELECT 1 ",
+        waiting!("1", "p.id"),
+        " AND d.due_at <= $1) OR EXISTS (SELECT 1 ",
+        waiting!("2", "p.id"),
+        " AND d.due_at <= $1)) ORDER BY p.id"
+    ))
+    .bind(now)
+    .fetch_all(c)
+    .await)
+}
+
+/// Takes up to `limit` due deliveries of one endpoint until a time, the first class first. Of a
+/// thread only the oldest is taken.
 pub async fn claim(
     tx: &mut Tx,
+    endpoint: &EndpointId,
     now: Timestamp,
     until: Timestamp,
     limit: i64,
 ) -> Result<Vec<Claimed>> {
     let ids: Vec<DeliveryId> = claim!(
         tx,
-        "WITH due AS MATERIALIZED (
-             SELECT d.id FROM deliveries d WHERE d.state = 'pending' AND d.due_at <= $1
-                 AND EXISTS (SELECT 1 FROM endpoints p WHERE p.id = d.endpoint_id AND p.is_active)
-             ORDER BY d.due_at, d.id LIMIT $3",
+        concat!(
+            "WITH due AS MATERIALIZED (
+                 SELECT l.id FROM deliveries l
+                 WHERE l.state = 'pending' AND l.due_at <= $1 AND l.id IN (SELECT f.id FROM (
+                     SELECT a.id, a.class FROM (SELECT d.id, d.class ",
+            waiting!("0", "$4"),
+            " AND d.due_at <= $1 ORDER BY d.due_at, d.id LIMIT $3) a
+                     UNION ALL SELECT a.id, a.class FROM (SELECT d.id, d.class ",
+            waiting!("1", "$4"),
+            " AND d.due_at <= $1 ORDER BY d.due_at, d.id LIMIT $3) a
+                     UNION ALL SELECT a.id, a.class FROM (SELECT d.id, d.class ",
+            waiting!("2", "$4"),
+            " AND d.due_at <= $1 ORDER BY d.due_at, d.id LIMIT $3) a
+                 ) f ORDER BY f.class LIMIT $3)"
+        ),
         ") UPDATE deliveries SET attempts = attempts + 1, due_at = $2
          WHERE id IN (SELECT id FROM due) RETURNING id",
-        |text, c| sqlx::query_scalar(text).bind(now).bind(until).bind(limit).fetch_all(c).await
+        |text, c| sqlx::query_scalar(text)
+            .bind(now)
+            .bind(until)
+            .bind(limit)
+            .bind(endpoint)
+            .fetch_all(c)
+            .await
     )?;
     if ids.is_empty() {
         return Ok(Vec::new());
@@ -186,7 +208,7 @@ pub async fn claim(
     sql!(tx, |c| {
         let mut query = sqlx::QueryBuilder::new(
             "SELECT d.id, d.workspace_id, d.endpoint_id, d.event_id, e.kind AS event_kind, e.body,
-                 p.url, p.secret, p.custom_headers, d.attempts
+                 p.url, p.secret, p.custom_headers, d.attempts, d.class
              FROM deliveries d JOIN events e ON e.id = d.event_id
                  JOIN endpoints p ON p.id = d.endpoint_id
              WHERE d.id IN (",
@@ -195,39 +217,61 @@ pub async fn claim(
         for id in &ids {
             list.push_bind(id);
         }
-        query.push(") ORDER BY d.id");
+        query.push(") ORDER BY d.class, d.seq, d.id");
         query.build_query_as().fetch_all(c).await
     })
 }
 
-/// Notes what became of a delivery after its `attempts`-th try; `false` when a later try has taken
-/// over meanwhile, whose word then counts.
-pub async fn update_state(
-    tx: &mut Tx,
-    delivery: &Claimed,
-    state: State,
-    due_at: Timestamp,
-) -> Result<bool> {
-    let done = sql!(tx, |c| sqlx::query(
-        "UPDATE deliveries SET state = $3, due_at = $4 WHERE id = $1 AND attempts = $2"
-    )
-    .bind(&delivery.id)
-    .bind(delivery.attempts)
-    .bind(state)
-    .bind(due_at)
-    .execute(c)
-    .await?
-    .rows_affected());
-    Ok(done == 1)
+/// Notes what became of deliveries. Returns of how many of them it was the last word.
+pub async fn update_outcomes(tx: &mut Tx, outcomes: &[Outcome]) -> Result<u64> {
+    let mut noted = 0;
+    let (delivered, others): (Vec<_>, Vec<_>) =
+        outcomes.iter().partition(|outcome| outcome.state == State::Delivered);
+    if !delivered.is_empty() {
+        noted += sql!(tx, |c| {
+            let mut query = sqlx::QueryBuilder::new(
+                "UPDATE deliveries SET state = 'delivered' WHERE (id, attempts) IN (",
+            );
+            query.push_values(delivered, |mut row, outcome| {
+                row.push_bind(&outcome.id).push_bind(outcome.attempts);
+            });
+            query.push(")");
+            query.build().execute(c).await?.rows_affected()
+        });
+    }
+    for outcome in others {
+        noted += sql!(tx, |c| sqlx::query(
+            "UPDATE deliveries SET state = $3, due_at = $4,
+                 class = CASE WHEN class = 0 THEN 1 ELSE class END
+             WHERE id = $1 AND attempts = $2"
+        )
+        .bind(&outcome.id)
+        .bind(outcome.attempts)
+        .bind(outcome.state)
+        .bind(outcome.due_at)
+        .execute(c)
+        .await?
+        .rows_affected());
+    }
+    Ok(noted)
 }
 
 /// Finds when the next pending delivery to an active endpoint is due.
 pub async fn find_next_due(tx: &mut Tx) -> Result<Option<Timestamp>> {
-    sql!(tx, |c| sqlx::query_scalar(
-        "SELECT d.due_at FROM deliveries d JOIN endpoints p ON p.id = d.endpoint_id
-         WHERE d.state = 'pending' AND p.is_active ORDER BY d.due_at LIMIT 1"
-    )
-    .fetch_optional(c)
+    sql!(tx, |c| sqlx::query_scalar(concat!(
+        "SELECT MIN(CASE WHEN u.held_until > u.due_at THEN u.held_until ELSE u.due_at END) FROM (
+             SELECT p.held_until, (SELECT d.due_at ",
+        waiting!("0", "p.id"),
+        " ORDER BY d.due_at LIMIT 1) AS due_at FROM endpoints p WHERE p.is_active
+             UNION ALL SELECT p.held_until, (SELECT d.due_at ",
+        waiting!("1", "p.id"),
+        " ORDER BY d.due_at LIMIT 1) FROM endpoints p WHERE p.is_active
+             UNION ALL SELECT p.held_until, (SELECT d.due_at ",
+        waiting!("2", "p.id"),
+        " ORDER BY d.due_at LIMIT 1) FROM endpoints p WHERE p.is_active
+         ) u WHERE u.due_at IS NOT NULL"
+    ))
+    .fetch_one(c)
     .await)
 }
 
@@ -240,83 +284,4 @@ pub async fn count(tx: &mut Tx, owner: &WorkspaceId, state: State) -> Result<i64
     .bind(state)
     .fetch_one(c)
     .await)
-}
-
-/// Adds a try to the log.
-pub async fn insert_attempt(tx: &mut Tx, attempt: &Attempt) -> Result<()> {
-    sql!(tx, |c| sqlx::query(
-        "INSERT INTO attempts (id, workspace_id, endpoint_id, event_id, is_test, url, is_success,
-             status_code, response_body, error, number, response_ms, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
-    )
-    .bind(&attempt.id)
-    .bind(&attempt.workspace_id)
-    .bind(&attempt.endpoint_id)
-    .bind(&attempt.event_id)
-    .bind(attempt.is_test)
-    .bind(text(&attempt.url))
-    .bind(attempt.is_success)
-    .bind(attempt.status_code)
-    .bind(attempt.response_body.as_deref().map(text))
-    .bind(attempt.error.as_deref().map(text))
-    .bind(attempt.number)
-    .bind(attempt.response_ms)
-    .bind(attempt.created_at)
-    .execute(c)
-    .await?
-    .rows_affected());
-    Ok(())
-}
-
-macro_rules! narrow {
-    ($query:ident, $filter:ident) => {
-        if let Some(is_success) = $filter.is_success {
-            $query.push(" AND a.is_success = ").push_bind(is_success);
-        }
-        if let Some(kind) = $filter.event_kind {
-            $query.push(" AND e.kind = ").push_bind(text(kind));
-        }
-        push_among!($query, "a.endpoint_id", $filter.among);
-        if let Some(event) = $filter.event {
-            $query.push(" AND a.event_id = ").push_bind(text(event));
-        }
-    };
-}
-
-/// Lists the tries that match, newest first, from `skip` on.
-pub async fn list_log(
-    tx: &mut Tx,
-    owner: &WorkspaceId,
-    filter: &LogFilter<'_>,
-    limit: i64,
-    skip: i64,
-) -> Result<Vec<LogRow>> {
-    sql!(tx, |c| {
-        let mut query = sqlx::QueryBuilder::new(
-            "SELECT a.endpoint_id, p.name AS endpoint_name, a.event_id, e.kind AS event_kind,
-                 e.body, a.is_test, a.url, a.is_success, a.status_code, a.response_body, a.error,
-                 a.number, a.response_ms, a.created_at
-             FROM attempts a JOIN endpoints p ON p.id = a.endpoint_id
-                 JOIN events e ON e.id = a.event_id
-             WHERE a.workspace_id = ",
-        );
-        query.push_bind(owner);
-        narrow!(query, filter);
-        query.push(" ORDER BY a.id DESC LIMIT ").push_bind(limit);
-        query.push(" OFFSET ").push_bind(skip);
-        query.build_query_as().fetch_all(c).await
-    })
-}
-
-/// Counts the tries that match.
-pub async fn count_log(tx: &mut Tx, owner: &WorkspaceId, filter: &LogFilter<'_>) -> Result<i64> {
-    sql!(tx, |c| {
-        let mut query = sqlx::QueryBuilder::new(
-            "SELECT COUNT(*) FROM attempts a JOIN events e ON e.id = a.event_id
-             WHERE a.workspace_id = ",
-        );
-        query.push_bind(owner);
-        narrow!(query, filter);
-        query.build_query_scalar().fetch_one(c).await
-    })
 }

@@ -34,8 +34,20 @@ pub struct Endpoint {
     pub profile_ids: Json<Vec<ProfileId>>,
     /// Only events of these accounts, unless empty.
     pub account_ids: Json<Vec<AccountId>>,
-    /// How many deliveries have failed since the last success.
+    /// Whether what belongs to one conversation comes in its order.
+    pub keeps_order: bool,
+    /// How many deliveries it wants in a second at most.
+    pub max_per_second: Option<i64>,
+    /// How many tries have failed since the last success.
     pub failure_count: i64,
+    /// Since when tries fail without a success in between.
+    pub failing_since: Option<Timestamp>,
+    /// Until when nothing is tried, because too many tries failed.
+    pub held_until: Option<Timestamp>,
+    /// Up to how many percent of the time to its end as an active endpoint it was warned of.
+    pub warned_percent: i64,
+    /// Why Posta switched it off.
+    pub disabled_reason: Option<String>,
     /// When something was last sent to it.
     pub last_fired_at: Option<Timestamp>,
     /// When it was made.
@@ -46,7 +58,9 @@ macro_rules! columns {
     ($rest:literal) => {
         concat!(
             "SELECT id, workspace_id, name, url, secret, events, is_active, custom_headers,
-                 disabled_groups, profile_ids, account_ids, failure_count, last_fired_at, created_at
+                 disabled_groups, profile_ids, account_ids, keeps_order, max_per_second,
+                 failure_count, failing_since, held_until, warned_percent, disabled_reason,
+                 last_fired_at, created_at
              FROM endpoints ",
             $rest
         )
@@ -57,8 +71,9 @@ macro_rules! columns {
 pub async fn insert(tx: &mut Tx, endpoint: &Endpoint) -> Result<()> {
     sql!(tx, |c| sqlx::query(
         "INSERT INTO endpoints (id, workspace_id, name, url, secret, events, is_active,
-             custom_headers, disabled_groups, profile_ids, account_ids, failure_count, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, $12)"
+             custom_headers, disabled_groups, profile_ids, account_ids, keeps_order, max_per_second,
+             failure_count, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 0, $14)"
     )
     .bind(&endpoint.id)
     .bind(&endpoint.workspace_id)
@@ -71,6 +86,8 @@ pub async fn insert(tx: &mut Tx, endpoint: &Endpoint) -> Result<()> {
     .bind(json(&endpoint.disabled_groups)?)
     .bind(&endpoint.profile_ids)
     .bind(&endpoint.account_ids)
+    .bind(endpoint.keeps_order)
+    .bind(endpoint.max_per_second)
     .bind(endpoint.created_at)
     .execute(c)
     .await?
@@ -78,12 +95,13 @@ pub async fn insert(tx: &mut Tx, endpoint: &Endpoint) -> Result<()> {
     Ok(())
 }
 
-/// Writes all fields that the customer can change, and the failure count.
+/// Writes all fields that the customer can change, and what switching it on again clears.
 pub async fn update(tx: &mut Tx, endpoint: &Endpoint) -> Result<()> {
     sql!(tx, |c| sqlx::query(
         "UPDATE endpoints SET name = $3, url = $4, secret = $5, events = $6, is_active = $7,
              custom_headers = $8, disabled_groups = $9, profile_ids = $10, account_ids = $11,
-             failure_count = $12
+             failure_count = $12, keeps_order = $13, max_per_second = $14, failing_since = $15,
+             held_until = $16, warned_percent = $17, disabled_reason = $18
          WHERE workspace_id = $1 AND id = $2"
     )
     .bind(&endpoint.workspace_id)
@@ -98,6 +116,12 @@ pub async fn update(tx: &mut Tx, endpoint: &Endpoint) -> Result<()> {
     .bind(&endpoint.profile_ids)
     .bind(&endpoint.account_ids)
     .bind(endpoint.failure_count)
+    .bind(endpoint.keeps_order)
+    .bind(endpoint.max_per_second)
+    .bind(endpoint.failing_since)
+    .bind(endpoint.held_until)
+    .bind(endpoint.warned_percent)
+    .bind(endpoint.disabled_reason.as_deref().map(text))
     .execute(c)
     .await?
     .rows_affected());
@@ -133,23 +157,70 @@ pub async fn delete(tx: &mut Tx, owner: &WorkspaceId, id: &EndpointId) -> Result
     Ok(done == 1)
 }
 
-/// Notes the end of a delivery's try: when it was, and whether failures go on or are over.
-pub async fn update_fired(
-    tx: &mut Tx,
-    id: &EndpointId,
-    at: Timestamp,
-    is_success: bool,
-) -> Result<()> {
-    sql!(tx, |c| sqlx::query(
-        "UPDATE endpoints SET last_fired_at = $2,
-             failure_count = CASE WHEN $3 THEN 0 ELSE failure_count + 1 END
-         WHERE id = $1"
+/// Notes that an endpoint took something: whatever was wrong is over. Returns up to how many percent
+/// it had been warned of.
+pub async fn update_succeeded(tx: &mut Tx, id: &EndpointId, at: Timestamp) -> Result<Option<i64>> {
+    sql!(tx, |c| sqlx::query_scalar(
+        "UPDATE endpoints SET last_fired_at = $2, failure_count = 0, failing_since = NULL,
+             held_until = CASE WHEN failure_count = 0 THEN held_until END
+         WHERE id = $1 RETURNING warned_percent"
     )
     .bind(id)
     .bind(at)
-    .bind(is_success)
+    .fetch_optional(c)
+    .await)
+}
+
+/// How an endpoint stands that failed.
+#[derive(Clone, Copy, Debug, sqlx::FromRow)]
+pub struct Failing {
+    /// How many tries have failed since the last success.
+    pub failure_count: i64,
+    /// Since when.
+    pub failing_since: Timestamp,
+}
+
+/// Notes that so many tries failed in a row.
+pub async fn update_failed(
+    tx: &mut Tx,
+    id: &EndpointId,
+    at: Timestamp,
+    tries: i64,
+) -> Result<Option<Failing>> {
+    sql!(tx, |c| sqlx::query_as(
+        "UPDATE endpoints SET last_fired_at = $2, failure_count = failure_count + $3,
+             failing_since = COALESCE(failing_since, $2)
+         WHERE id = $1 RETURNING failure_count, failing_since"
+    )
+    .bind(id)
+    .bind(at)
+    .bind(tries)
+    .fetch_optional(c)
+    .await)
+}
+
+/// Holds an endpoint until a time, unless somebody else holds it; `false` then.
+pub async fn hold(tx: &mut Tx, id: &EndpointId, now: Timestamp, until: Timestamp) -> Result<bool> {
+    let done = sql!(tx, |c| sqlx::query(
+        "UPDATE endpoints SET held_until = $3
+         WHERE id = $1 AND (held_until IS NULL OR held_until <= $2)"
+    )
+    .bind(id)
+    .bind(now)
+    .bind(until)
     .execute(c)
     .await?
     .rows_affected());
+    Ok(done == 1)
+}
+
+/// Moves the time until which an endpoint is held.
+pub async fn update_held(tx: &mut Tx, id: &EndpointId, until: Timestamp) -> Result<()> {
+    sql!(tx, |c| sqlx::query("UPDATE endpoints SET held_until = $2 WHERE id = $1")
+        .bind(id)
+        .bind(until)
+        .execute(c)
+        .await?
+        .rows_affected());
     Ok(())
 }

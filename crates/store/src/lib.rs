@@ -8,6 +8,7 @@ mod sql;
 mod text;
 
 pub mod accounts;
+pub mod attempts;
 pub mod comments;
 pub mod connects;
 pub mod conversations;

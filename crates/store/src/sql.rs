@@ -240,7 +240,7 @@ impl Tx {
 /// take the same one, and which SQLite need not lock, having one writer. The selection must be
 /// `MATERIALIZED`: Postgres may run an ordinary one several times, and take other rows each time.
 macro_rules! claim {
-    ($tx:expr, $before:literal, $after:expr, |$text:ident, $c:ident| $query:expr) => {
+    ($tx:expr, $before:expr, $after:expr, |$text:ident, $c:ident| $query:expr) => {
         match $tx {
             $crate::Tx::Sqlite(t) => {
                 let ($c, $text) = (&mut **t, concat!($before, $after));

@@ -20,7 +20,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::auth::Caller;
 use super::error::{ApiError, Result};
 use super::extract::Query;
-use super::{page, webhooks};
+use super::{page, webhook_change};
 use crate::app::App;
 use crate::flows::log::{self, Part, Reader};
 
@@ -107,7 +107,7 @@ async fn filter(tx: &mut Tx, caller: &Caller, query: &LogQuery) -> Result<Filter
     let names = query.types.as_deref().unwrap_or_default().split(',').map(str::trim);
     let kinds: Vec<_> = names.filter(|name| !name.is_empty()).map(str::to_owned).collect();
     if !kinds.is_empty() {
-        webhooks::checked_events(&kinds).map_err(|error| error.param("types"))?;
+        webhook_change::checked_events(&kinds).map_err(|error| error.param("types"))?;
     }
     if let Some(account) = &query.account_id {
         caller.account(tx, account).await?;

@@ -47,6 +47,7 @@ pub(crate) mod profiles;
 pub(crate) mod reactions;
 pub(crate) mod send;
 pub(crate) mod subscription;
+pub(crate) mod webhook_change;
 pub(crate) mod webhook_logs;
 pub(crate) mod webhook_test;
 pub(crate) mod webhooks;

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use posta_core::id::{EndpointId, EventId, WorkspaceId};
 use posta_core::time::Timestamp;
-use posta_store::deliveries::{self, LogFilter, LogRow};
+use posta_store::attempts::{self, Filter, Row};
 use posta_store::endpoints;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -86,7 +86,7 @@ pub(crate) struct LogShape {
     created_at: Timestamp,
 }
 
-fn shape(owner: &WorkspaceId, row: LogRow) -> LogShape {
+fn shape(owner: &WorkspaceId, row: Row) -> LogShape {
     LogShape {
         user_id: owner.clone(),
         webhook_id: row.endpoint_id,
@@ -153,14 +153,14 @@ pub(crate) async fn list(
         .map(|one| one.id)
         .filter(|id| query.webhook_id.as_ref().is_none_or(|wanted| wanted == id))
         .collect();
-    let filter = LogFilter {
+    let filter = Filter {
         among: &among,
         is_success: query.status.map(|status| status == LogStatus::Success),
         event_kind: query.event.as_deref(),
         event: query.event_id.as_deref(),
     };
-    let total = deliveries::count_log(&mut tx, caller.workspace(), &filter).await?;
-    let rows = deliveries::list_log(&mut tx, caller.workspace(), &filter, limit, skip).await?;
+    let total = attempts::count(&mut tx, caller.workspace(), &filter).await?;
+    let rows = attempts::list(&mut tx, caller.workspace(), &filter, limit, skip).await?;
     let logs = rows.into_iter().map(|row| shape(caller.workspace(), row)).collect();
     let pages = (total + limit - 1) / limit;
     let pagination = SkipPage { total, limit, skip, pages, has_more: skip + limit < total };

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::auth::Caller;
 use super::error::{ApiError, Result};
 use super::extract::Body;
-use super::webhooks;
+use super::{webhook_change, webhooks};
 use crate::app::App;
 use crate::flows::announce::{self, New};
 use crate::flows::deliver;
@@ -45,14 +45,14 @@ pub(crate) async fn test(
     if request
         .event
         .as_deref()
-        .is_some_and(|event| webhooks::checked_events(&[event.to_owned()]).is_err())
+        .is_some_and(|event| webhook_change::checked_events(&[event.to_owned()]).is_err())
     {
         return Err(ApiError::bad_value("event", "is not the name of an event"));
     }
     let mut tx = app.db.write().await?;
     let endpoint = webhooks::load(&caller, &mut tx, &request.webhook_id).await?;
     let payload = Payload::Test { message: "Hello from Posta".to_owned(), test: true };
-    let event = announce::record(
+    let placed = announce::record(
         &app,
         &mut tx,
         New {
@@ -67,7 +67,7 @@ pub(crate) async fn test(
     )
     .await?;
     tx.commit().await?;
-    let attempt = deliver::test(&app, &endpoint, &event).await?;
+    let attempt = deliver::test(&app, &endpoint, &placed.event).await?;
     if attempt.is_success {
         let message = format!("{} accepted the test event", endpoint.url);
         return Ok(Json(TestAnswer { success: true, message }).into_response());

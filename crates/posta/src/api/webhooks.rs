@@ -14,14 +14,14 @@ use posta_store::{Json as DbJson, Tx};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::auth::{Caller, check_groups};
+use super::auth::Caller;
 use super::error::{ApiError, Result};
-use super::extract::{self, Body, Query};
+use super::extract::{Body, Query};
 use super::idempotency::{self, IdempotencyKey};
 use super::send::Warning;
+use super::webhook_change::{EndpointChange, NewEndpoint, apply, unheard};
 use crate::app::App;
-use crate::flows::announce::ANNOUNCED;
-use crate::flows::deliver::{endpoint_owner, is_ours, new_secret};
+use crate::flows::deliver::{endpoint_owner, new_secret};
 
 /// How many endpoints a workspace may have.
 const MOST: usize = 50;
@@ -49,6 +49,16 @@ pub(crate) struct EndpointShape {
     last_fired_at: Option<Timestamp>,
     /// How many tries have failed since the last success.
     failure_count: i64,
+    /// Since when it takes nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failing_since: Option<Timestamp>,
+    /// Why Posta switched it off: `no_success` or `gone`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disabled_reason: Option<String>,
+    /// Whether the events of one conversation come one after the other.
+    keep_order: bool,
+    /// How many deliveries it wants in a second at most; as many as it takes when null.
+    max_per_second: Option<i64>,
     /// Headers that are added to each delivery.
     custom_headers: BTreeMap<String, String>,
     /// Resource groups whose events it does not get.
@@ -77,6 +87,10 @@ fn shape(app: &App, endpoint: Endpoint, secret: Option<&Secret>) -> Result<Endpo
         is_active: endpoint.is_active,
         last_fired_at: endpoint.last_fired_at,
         failure_count: endpoint.failure_count,
+        failing_since: endpoint.failing_since,
+        disabled_reason: endpoint.disabled_reason,
+        keep_order: endpoint.keeps_order,
+        max_per_second: endpoint.max_per_second,
         custom_headers,
         disabled_resource_groups: endpoint.disabled_groups.0,
         profile_ids: endpoint.profile_ids.0,
@@ -99,30 +113,6 @@ pub(crate) async fn list(State(app): State<App>, caller: Caller) -> Result<Json<
     let seen = rows.into_iter().filter(|one| caller.sees_endpoint(one));
     let webhooks = seen.map(|one| shape(&app, one, None)).collect::<Result<_>>()?;
     Ok(Json(EndpointList { webhooks }))
-}
-
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct NewEndpoint {
-    /// Its name for people, 1 to 50 characters.
-    name: String,
-    /// Where deliveries go: an http or https URL.
-    url: String,
-    /// The events it wants, at least one.
-    events: Vec<String>,
-    /// What signs deliveries; made for you when left out, and shown once.
-    #[schema(value_type = Option<String>)]
-    secret: Option<Secret>,
-    /// Whether it gets anything; true when left out.
-    is_active: Option<bool>,
-    /// Headers to add to each delivery; they cannot replace ours.
-    custom_headers: Option<BTreeMap<String, String>>,
-    /// Resource groups whose events it does not get.
-    disabled_resource_groups: Option<Vec<String>>,
-    /// Only events of these profiles, at most 50.
-    profile_ids: Option<Vec<ProfileId>>,
-    /// Only events of these accounts, at most 50.
-    account_ids: Option<Vec<AccountId>>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -169,7 +159,13 @@ pub(crate) async fn create(
             disabled_groups: DbJson(Vec::new()),
             profile_ids: DbJson(caller.profiles().map(<[_]>::to_vec).unwrap_or_default()),
             account_ids: DbJson(Vec::new()),
+            keeps_order: false,
+            max_per_second: None,
             failure_count: 0,
+            failing_since: None,
+            held_until: None,
+            warned_percent: 0,
+            disabled_reason: None,
             last_fired_at: None,
             created_at: app.clock.now(),
             id,
@@ -182,156 +178,6 @@ pub(crate) async fn create(
         Ok(EndpointAnswer { success: true, webhook, warnings })
     })
     .await
-}
-
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct EndpointChange {
-    /// The endpoint; also `_id`.
-    #[serde(alias = "_id")]
-    webhook_id: Option<EndpointId>,
-    name: Option<String>,
-    url: Option<String>,
-    events: Option<Vec<String>>,
-    /// A new secret; it replaces the old one at once.
-    #[schema(value_type = Option<String>)]
-    secret: Option<Secret>,
-    /// `true` also forgets earlier failures.
-    is_active: Option<bool>,
-    custom_headers: Option<BTreeMap<String, String>>,
-    disabled_resource_groups: Option<Vec<String>>,
-    profile_ids: Option<Vec<ProfileId>>,
-    account_ids: Option<Vec<AccountId>>,
-}
-
-impl From<NewEndpoint> for EndpointChange {
-    fn from(new: NewEndpoint) -> Self {
-        Self {
-            webhook_id: None,
-            name: Some(new.name),
-            url: Some(new.url),
-            events: Some(new.events),
-            secret: new.secret,
-            is_active: new.is_active,
-            custom_headers: new.custom_headers,
-            disabled_resource_groups: new.disabled_resource_groups,
-            profile_ids: new.profile_ids,
-            account_ids: new.account_ids,
-        }
-    }
-}
-
-/// Checks each given field and puts it into the endpoint.
-async fn apply(
-    app: &App,
-    tx: &mut Tx,
-    caller: &Caller,
-    endpoint: &mut Endpoint,
-    change: &EndpointChange,
-) -> Result<()> {
-    if let Some(name) = &change.name {
-        endpoint.name = extract::name(name, 50)?;
-    }
-    if let Some(url) = &change.url {
-        endpoint.url = extract::http_url("url", url)?;
-        app.guarded.check(&endpoint.url).map_err(|problem| ApiError::bad_value("url", problem))?;
-    }
-    if let Some(events) = &change.events {
-        endpoint.events = DbJson(checked_events(events)?);
-    }
-    if let Some(secret) = &change.secret {
-        if secret.is_empty() || secret.expose().len() > 500 {
-            return Err(ApiError::bad_value("secret", "must have 1 to 500 characters"));
-        }
-        endpoint.secret = app.ring.seal(&endpoint_owner(&endpoint.id), secret);
-    }
-    if let Some(is_active) = change.is_active {
-        endpoint.is_active = is_active;
-        if is_active {
-            endpoint.failure_count = 0;
-        }
-    }
-    if let Some(headers) = &change.custom_headers {
-        check_headers(headers)?;
-        let text = serde_json::to_string(headers).map_err(ApiError::internal)?;
-        let sealed = app.ring.seal(&endpoint_owner(&endpoint.id), &Secret::new(text));
-        endpoint.custom_headers = (!headers.is_empty()).then_some(sealed);
-    }
-    if let Some(groups) = &change.disabled_resource_groups {
-        check_groups(groups)?;
-        endpoint.disabled_groups = DbJson(groups.clone());
-    }
-    if let Some(ids) = &change.profile_ids {
-        at_most(ids, "profileIds")?;
-        for id in ids {
-            caller.profile(tx, id).await?;
-        }
-        // A key that sees only some profiles must not listen to all of them.
-        let seen = caller.profiles().filter(|_| ids.is_empty());
-        endpoint.profile_ids = DbJson(seen.unwrap_or(ids).to_vec());
-    }
-    if let Some(ids) = &change.account_ids {
-        at_most(ids, "accountIds")?;
-        for id in ids {
-            caller.account(tx, id).await?;
-        }
-        endpoint.account_ids = DbJson(ids.clone());
-    }
-    Ok(())
-}
-
-/// Accepts every name that looks like an event's, announced by this version or not.
-pub(crate) fn checked_events(events: &[String]) -> Result<Vec<String>> {
-    if events.is_empty() {
-        return Err(ApiError::bad_value("events", "must name at least one event"));
-    }
-    let is_name = |name: &str| {
-        name.contains('.')
-            && name.len() <= 80
-            && name.split('.').all(|part| {
-                !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
-            })
-    };
-    if let Some(bad) = events.iter().find(|name| !is_name(name)) {
-        let problem = format!("knows no event {bad}; there are {}", ANNOUNCED.join(", "));
-        return Err(ApiError::bad_value("events", problem));
-    }
-    Ok(events.to_vec())
-}
-
-fn check_headers(headers: &BTreeMap<String, String>) -> Result<()> {
-    for (name, value) in headers {
-        let is_header = axum::http::HeaderName::try_from(name).is_ok()
-            && axum::http::HeaderValue::try_from(value).is_ok();
-        if !is_header {
-            let problem = format!("has {name}, which cannot be sent as a header");
-            return Err(ApiError::bad_value("customHeaders", problem));
-        }
-        if is_ours(name) {
-            let problem = format!("has {name}, which Posta sets itself");
-            return Err(ApiError::bad_value("customHeaders", problem));
-        }
-    }
-    if headers.len() > 20 {
-        return Err(ApiError::bad_value("customHeaders", "must be 20 at most"));
-    }
-    Ok(())
-}
-
-fn at_most<T>(ids: &[T], param: &str) -> Result<()> {
-    if ids.len() > 50 { Err(ApiError::bad_value(param, "must be 50 at most")) } else { Ok(()) }
-}
-
-/// Warns of events that belong to the unified API but are not announced yet.
-fn unheard(events: &[String]) -> Vec<Warning> {
-    let unheard = events.iter().filter(|one| !ANNOUNCED.contains(&one.as_str()));
-    unheard
-        .map(|name| Warning {
-            code: "ignored_field",
-            param: "events".to_owned(),
-            message: format!("{name} is not announced by this version"),
-        })
-        .collect()
 }
 
 /// Gets an endpoint that the key may see.

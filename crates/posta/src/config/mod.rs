@@ -6,6 +6,7 @@ mod platforms;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use posta_core::secret::Secret;
 use posta_platforms::guard::{Allowed, Ports, Schemes};
@@ -94,6 +95,41 @@ pub struct Webhooks {
     /// `webhooks.concurrency`: how many deliveries are under way at once.
     #[serde(deserialize_with = "whole::<1, 10_000, _, _>")]
     pub concurrency: u16,
+    /// `webhooks.endpoint_concurrency`: how many of them to one endpoint.
+    #[serde(deserialize_with = "whole::<1, 10_000, _, _>")]
+    pub endpoint_concurrency: u16,
+    /// `webhooks.retry_schedule`: how long after each failed try the next one follows.
+    #[serde(deserialize_with = "parsed")]
+    pub retry_schedule: Schedule,
+    /// `webhooks.disable_after_days`: how long an endpoint may take nothing.
+    #[serde(deserialize_with = "whole::<1, 365, _, _>")]
+    pub disable_after_days: u32,
+}
+
+/// Times to wait, one after the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schedule(pub Vec<Duration>);
+
+impl FromStr for Schedule {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let read = |entry: &str| {
+            let (number, unit) = entry.split_at_checked(entry.len().checked_sub(1)?)?;
+            let seconds = match unit {
+                "s" => 1,
+                "m" => 60,
+                "h" => 60 * 60,
+                "d" => 24 * 60 * 60,
+                _ => return None,
+            };
+            let number: u64 =
+                number.parse().ok().filter(|number| (1..=100_000).contains(number))?;
+            Some(Duration::from_secs(number * seconds))
+        };
+        let waits: Option<Vec<_>> = text.split(',').map(str::trim).map(read).collect();
+        waits.map(Self).ok_or_else(|| "must list times, such as 5s, 2m, 1h, 1d".to_owned())
+    }
 }
 
 /// `[events]`: how long what happened is kept.

@@ -3,9 +3,9 @@
 
 use posta_core::id::{AccountId, EventId, ProfileId, WorkspaceId};
 use posta_store::accounts::Account;
-use posta_store::deliveries::{self, NewDelivery};
+use posta_store::deliveries::{self, Class, NewDelivery};
 use posta_store::endpoints::{self, Endpoint};
-use posta_store::events::{self, Cause, Event};
+use posta_store::events::{self, Cause, Event, Placed};
 use posta_store::{Tx, profiles};
 
 use super::events::{Envelope, Payload, ProfileBlock};
@@ -29,6 +29,9 @@ pub const ANNOUNCED: &[&str] = &[
     "account.token_expiring",
     "account.recovered",
     "subscription.repaired",
+    "endpoint.failing",
+    "endpoint.disabled",
+    "endpoint.recovered",
     "webhook.test",
 ];
 
@@ -60,7 +63,7 @@ pub async fn announce_caused(
 ) -> posta_store::Result<EventId> {
     let profile = profiles::find(tx, &account.workspace_id, &account.profile_id).await?;
     let blocks = profile.iter().map(ProfileBlock::from).collect();
-    let event = record(
+    let placed = record(
         app,
         tx,
         New {
@@ -74,21 +77,69 @@ pub async fn announce_caused(
         },
     )
     .await?;
-    let now = app.clock.now();
     let wanting = endpoints::list(tx, &account.workspace_id).await?;
-    let deliveries: Vec<NewDelivery> = wanting
-        .iter()
-        .filter(|endpoint| wants(endpoint, kind, &account.profile_id, &account.id))
-        .map(|endpoint| NewDelivery {
-            id: app.ids.next(),
-            workspace_id: account.workspace_id.clone(),
-            endpoint_id: endpoint.id.clone(),
-            event_id: event.id.clone(),
-            due_at: now,
-        })
+    let wanting =
+        wanting.iter().filter(|endpoint| wants(endpoint, kind, &account.profile_id, &account.id));
+    let thread = payload.thread().map(|thread| format!("{} {thread}", account.id));
+    let deliveries: Vec<_> = wanting
+        .map(|endpoint| delivery(app, endpoint, &placed, thread.as_deref(), Class::Live))
         .collect();
     deliveries::insert_all(tx, &deliveries).await?;
-    Ok(event.id)
+    Ok(placed.event.id)
+}
+
+/// Announces something that happened to an endpoint, to the others of its workspace.
+///
+/// # Errors
+/// When the database failed; then nothing in the transaction has happened.
+pub async fn announce_endpoint(
+    app: &App,
+    tx: &mut Tx,
+    endpoint: &Endpoint,
+    kind: &'static str,
+    payload: &Payload,
+) -> posta_store::Result<()> {
+    let workspace = &endpoint.workspace_id;
+    let new = New {
+        workspace,
+        kind,
+        profile: None,
+        account: None,
+        profiles: Vec::new(),
+        payload,
+        cause: None,
+    };
+    let placed = record(app, tx, new).await?;
+    let others = endpoints::list(tx, workspace).await?;
+    let others = others.iter().filter(|one| {
+        one.id != endpoint.id
+            && one.is_active
+            && one.events.iter().any(|wanted| wanted == kind)
+            && one.profile_ids.is_empty()
+            && one.account_ids.is_empty()
+    });
+    let deliveries: Vec<_> =
+        others.map(|one| delivery(app, one, &placed, None, Class::Live)).collect();
+    deliveries::insert_all(tx, &deliveries).await
+}
+
+fn delivery(
+    app: &App,
+    endpoint: &Endpoint,
+    placed: &Placed,
+    thread: Option<&str>,
+    class: Class,
+) -> NewDelivery {
+    NewDelivery {
+        id: app.ids.next(),
+        workspace_id: endpoint.workspace_id.clone(),
+        endpoint_id: endpoint.id.clone(),
+        event_id: placed.event.id.clone(),
+        seq: placed.seq,
+        class,
+        thread: thread.filter(|_| endpoint.keeps_order).map(str::to_owned),
+        due_at: app.clock.now(),
+    }
 }
 
 /// An event to be recorded.
@@ -113,7 +164,7 @@ pub struct New<'a> {
 ///
 /// # Errors
 /// When the database failed.
-pub async fn record(app: &App, tx: &mut Tx, new: New<'_>) -> posta_store::Result<Event> {
+pub async fn record(app: &App, tx: &mut Tx, new: New<'_>) -> posta_store::Result<Placed> {
     let id = app.ids.next_event();
     let now = app.clock.now();
     let envelope = Envelope {
@@ -134,8 +185,8 @@ pub async fn record(app: &App, tx: &mut Tx, new: New<'_>) -> posta_store::Result
         body,
         created_at: now,
     };
-    events::insert(tx, &event, new.cause).await?;
-    Ok(event)
+    let seq = events::insert(tx, &event, new.cause).await?;
+    Ok(Placed { seq, event })
 }
 
 fn wants(endpoint: &Endpoint, kind: &str, profile: &ProfileId, account: &AccountId) -> bool {

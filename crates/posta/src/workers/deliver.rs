@@ -1,43 +1,183 @@
-//! Makes deliveries to webhook endpoints as they fall due.
+//! Makes deliveries to webhook endpoints as they fall due: a lane for each endpoint, and one
+//! transaction that notes what was tried and takes what is next.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use posta_store::deliveries;
-use tokio::sync::Semaphore;
+use posta_core::id::{EndpointId, WorkspaceId};
+use posta_core::time::Timestamp;
+use posta_store::deliveries::{self, Claimed, Lane};
+use posta_store::{Tx, endpoints};
+use tokio::sync::mpsc;
 
-use super::{room, tend};
+use super::{LOOK, recover};
 use crate::app::App;
-use crate::flows::deliver;
+use crate::flows::deliver::note::{self, Look, PATIENCE};
+use crate::flows::deliver::pace::Paces;
+use crate::flows::deliver::{self, Tried, fate};
 
-/// How many deliveries are taken at once.
-const BATCH: i64 = 64;
-
-pub(super) async fn run(app: App) {
-    let permits = Arc::new(Semaphore::new(usize::from(app.config.webhooks.concurrency)));
-    tend(&app, "deliver", &app.wake.deliver, deliveries::find_next_due, || work(&app, &permits))
-        .await;
+/// What one transaction did.
+struct Cycle {
+    claimed: Vec<Claimed>,
+    looks: Vec<(WorkspaceId, EndpointId, Look)>,
+    /// When to look again, if nothing was taken and nothing comes back meanwhile.
+    next_due: Option<Timestamp>,
 }
 
-async fn work(app: &App, permits: &Arc<Semaphore>) -> posta_store::Result<bool> {
-    let room = room(permits).await.min(BATCH);
+pub(super) async fn run(app: App) {
+    let webhooks = &app.config.webhooks;
+    let most = usize::from(webhooks.endpoint_concurrency);
+    let mut paces = Paces::new(most, usize::from(webhooks.concurrency));
+    // As long as what is under way, which has a bound.
+    let (sender, mut receiver) = mpsc::unbounded_channel();
+    let mut tried: Vec<Tried> = Vec::new();
+    loop {
+        while let Ok(one) = receiver.try_recv() {
+            paces.back(&one);
+            tried.push(one);
+        }
+        let is_stopping = app.stop.is_cancelled();
+        if is_stopping && paces.in_flight() == 0 && tried.is_empty() {
+            return;
+        }
+        let busy = app.under_way.enter();
+        let cycle = match cycle(&app, &paces, &tried, is_stopping).await {
+            Ok(cycle) => cycle,
+            Err(error) => {
+                drop(busy);
+                recover(&app, "deliver", &error).await;
+                continue;
+            }
+        };
+        tried.clear();
+        look(&app, cycle.looks).await;
+        let found = !cycle.claimed.is_empty();
+        for delivery in cycle.claimed {
+            paces.sent(&delivery.endpoint_id, 1);
+            let (app, sender, busy) = (app.clone(), sender.clone(), busy.clone());
+            app.tasks.clone().spawn(async move {
+                let tried = deliver::attempt(&app, delivery, busy).await;
+                // Nobody listens any more after a panic; then the lease ends and it is tried again.
+                let _ = sender.send(tried);
+            });
+        }
+        drop(busy);
+        if !found {
+            rest(&app, &mut receiver, &mut paces, &mut tried, cycle.next_due).await;
+        }
+    }
+}
+
+/// Waits until something comes back, falls due or is announced.
+async fn rest(
+    app: &App,
+    receiver: &mut mpsc::UnboundedReceiver<Tried>,
+    paces: &mut Paces,
+    tried: &mut Vec<Tried>,
+    next_due: Option<Timestamp>,
+) {
+    let latest = app.clock.now().plus(LOOK);
+    let until = next_due.map_or(latest, |due| due.min(latest));
+    let is_stopping = app.stop.is_cancelled();
+    tokio::select! {
+        biased;
+        Some(one) = receiver.recv() => {
+            paces.back(&one);
+            tried.push(one);
+        }
+        () = app.stop.cancelled(), if !is_stopping => {}
+        () = app.wake.deliver.notified() => {}
+        () = app.clock.sleep_until(until), if !is_stopping => {}
+    }
+}
+
+async fn cycle(
+    app: &App,
+    paces: &Paces,
+    tried: &[Tried],
+    is_stopping: bool,
+) -> posta_store::Result<Cycle> {
+    let mut tx = app.db.write().await?;
+    let looks = note::note(app, &mut tx, tried).await?;
+    let owner = |id: &EndpointId| {
+        let one = tried.iter().find(|one| one.delivery.endpoint_id == *id);
+        one.map(|one| one.delivery.workspace_id.clone())
+    };
+    let looks = looks.into_iter().filter_map(|(id, look)| Some((owner(&id)?, id, look))).collect();
+    let mut cycle = Cycle { claimed: Vec::new(), looks, next_due: None };
+    if !is_stopping {
+        let is_held_back = claim(app, paces, &mut tx, &mut cycle.claimed).await?;
+        if cycle.claimed.is_empty() && !is_held_back {
+            cycle.next_due = deliveries::find_next_due(&mut tx).await?;
+        }
+    }
+    tx.commit().await?;
+    Ok(cycle)
+}
+
+/// Takes what is due, for each endpoint as much as there is room for. Returns whether some endpoint
+/// had none.
+async fn claim(
+    app: &App,
+    paces: &Paces,
+    tx: &mut Tx,
+    claimed: &mut Vec<Claimed>,
+) -> posta_store::Result<bool> {
     let now = app.clock.now();
     let timeout = Duration::from_secs(u64::from(app.config.webhooks.timeout_seconds));
-    let lease = timeout * 2 + Duration::from_secs(20);
-    let mut tx = app.db.write().await?;
-    let claimed = deliveries::claim(&mut tx, now, now.plus(lease), room).await?;
-    tx.commit().await?;
-    let found = !claimed.is_empty();
-    for delivery in claimed {
-        let permit = Arc::clone(permits).try_acquire_owned();
-        let (app, busy) = (app.clone(), app.under_way.enter());
-        app.tasks.clone().spawn(async move {
-            if let Err(error) = deliver::attempt(&app, &delivery).await {
-                tracing::error!(delivery.id = %delivery.id, %error, "a delivery was not noted");
-            }
-            drop((permit, busy));
-            app.wake.deliver.notify_one();
-        });
+    let until = now.plus(timeout * 2 + Duration::from_secs(20));
+    let mut in_all = usize::from(app.config.webhooks.concurrency).saturating_sub(paces.in_flight());
+    let mut is_held_back = false;
+    for lane in deliveries::list_lanes(tx, now).await? {
+        let room = paces.room(&lane.endpoint_id).min(in_all);
+        if room == 0 {
+            is_held_back = true;
+            continue;
+        }
+        let taken = claim_lane(tx, &lane, room, now, until).await?;
+        in_all -= taken.len();
+        claimed.extend(taken);
     }
-    Ok(found)
+    Ok(is_held_back)
+}
+
+async fn claim_lane(
+    tx: &mut Tx,
+    lane: &Lane,
+    room: usize,
+    now: Timestamp,
+    until: Timestamp,
+) -> posta_store::Result<Vec<Claimed>> {
+    let mut room = i64::try_from(room).unwrap_or(i64::MAX);
+    let id = &lane.endpoint_id;
+    if lane.failure_count >= PATIENCE {
+        // One tries how it is; the others wait for what it finds.
+        let is_mine = endpoints::hold(tx, id, now, until).await?;
+        return if is_mine {
+            deliveries::claim(tx, id, now, until, 1).await
+        } else {
+            Ok(Vec::new())
+        };
+    }
+    let Some(most) = lane.max_per_second else {
+        return deliveries::claim(tx, id, now, until, room).await;
+    };
+    room = room.min(most.max(1));
+    let second = Duration::from_secs(1);
+    if !endpoints::hold(tx, id, now, now.plus(second)).await? {
+        return Ok(Vec::new());
+    }
+    let taken = deliveries::claim(tx, id, now, until, room).await?;
+    let count = u32::try_from(taken.len()).unwrap_or(u32::MAX);
+    let share = second * count / u32::try_from(most.max(1)).unwrap_or(u32::MAX);
+    endpoints::update_held(tx, id, now.plus(share)).await?;
+    Ok(taken)
+}
+
+/// Looks at endpoints whose tries were noted; what fails here is looked at after the next try.
+async fn look(app: &App, looks: Vec<(WorkspaceId, EndpointId, Look)>) {
+    for (workspace, endpoint, why) in looks {
+        if let Err(error) = fate::look(app, &workspace, &endpoint, why).await {
+            tracing::error!(endpoint.id = %endpoint, %error, "an endpoint was not looked at");
+        }
+    }
 }

@@ -10,6 +10,7 @@ mod connect;
 mod conversations;
 mod deliver;
 mod doctor;
+mod endpoints;
 mod errors;
 mod event_log;
 mod forms;

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use posta_core::id::{EndpointId, EventId, WorkspaceId};
 use posta_store::Db;
-use posta_store::deliveries::{self, Attempt, Claimed, LogFilter, NewDelivery, State};
+use posta_store::attempts::{self, Attempt, Filter};
+use posta_store::deliveries::{self, Claimed, Class, NewDelivery, Outcome, State};
 use posta_store::endpoints::{self, Endpoint};
 use posta_store::events::{self, Event};
 use tokio::task::JoinSet;
@@ -21,6 +22,10 @@ both! {
     the_log_is_narrowed,
     the_log_is_paged_newest_first,
     a_deleted_endpoint_takes_deliveries_and_log_along,
+    the_first_class_goes_first,
+    of_a_thread_only_the_oldest_goes,
+    a_held_endpoint_waits,
+    many_outcomes_are_noted_at_once,
 }
 
 async fn event(store: &Store, owner: &WorkspaceId, kind: &str) -> EventId {
@@ -46,6 +51,9 @@ async fn insert(store: &Store, endpoint: &Endpoint, event: &EventId, due: &[i64]
         workspace_id: endpoint.workspace_id.clone(),
         endpoint_id: endpoint.id.clone(),
         event_id: event.clone(),
+        seq: 1,
+        class: Class::Live,
+        thread: None,
         due_at: at(*due),
     };
     let deliveries: Vec<_> = due.iter().map(new).collect();
@@ -66,16 +74,23 @@ async fn begin(store: &Store, due: &[i64]) -> (Endpoint, Vec<String>) {
 
 async fn claim(db: &Db, now: i64, limit: i64) -> Vec<Claimed> {
     let mut tx = db.write().await.unwrap();
-    let taken = deliveries::claim(&mut tx, at(now), at(now + 60), limit).await;
+    let mut taken = Vec::new();
+    for lane in deliveries::list_lanes(&mut tx, at(now)).await.unwrap() {
+        let of_lane =
+            deliveries::claim(&mut tx, &lane.endpoint_id, at(now), at(now + 60), limit).await;
+        taken.extend(of_lane.unwrap());
+    }
     tx.commit().await.unwrap();
-    taken.unwrap()
+    taken
 }
 
 async fn settle(store: &Store, delivery: &Claimed, state: State, due: i64) -> bool {
     let mut tx = store.write().await;
-    let done = deliveries::update_state(&mut tx, delivery, state, at(due)).await;
+    let outcome =
+        Outcome { id: delivery.id.clone(), attempts: delivery.attempts, state, due_at: at(due) };
+    let done = deliveries::update_outcomes(&mut tx, &[outcome]).await;
     tx.commit().await.unwrap();
-    done.unwrap()
+    done.unwrap() == 1
 }
 
 async fn next_due(store: &Store) -> Option<i64> {
@@ -203,8 +218,8 @@ fn attempt(store: &Store, endpoint: &Endpoint, event: &EventId, number: i64) -> 
 }
 
 /// The filter that shows everything of these endpoints, but for one change.
-fn but<'a>(among: &'a [EndpointId], change: impl FnOnce(&mut LogFilter<'a>)) -> LogFilter<'a> {
-    let mut filter = LogFilter { among, ..LogFilter::default() };
+fn but<'a>(among: &'a [EndpointId], change: impl FnOnce(&mut Filter<'a>)) -> Filter<'a> {
+    let mut filter = Filter { among, ..Filter::default() };
     change(&mut filter);
     filter
 }
@@ -220,7 +235,7 @@ async fn the_log_is_narrowed(store: &Store) {
         [(1, &first, &sent), (2, &first, &read), (3, &second, &sent), (4, &second, &sent)]
     {
         let attempt = attempt(store, endpoint, event, number);
-        deliveries::insert_attempt(&mut tx, &attempt).await.unwrap();
+        attempts::insert_all(&mut tx, &[attempt]).await.unwrap();
     }
     tx.commit().await.unwrap();
 
@@ -237,14 +252,14 @@ async fn the_log_is_narrowed(store: &Store) {
     ];
     let mut tx = store.read().await;
     for (filter, expected) in cases {
-        let rows = deliveries::list_log(&mut tx, owner, &filter, 9, 0).await.unwrap();
+        let rows = attempts::list(&mut tx, owner, &filter, 9, 0).await.unwrap();
         let numbers: Vec<_> = rows.iter().map(|row| row.number).collect();
         assert_eq!(numbers, expected, "{filter:?}");
-        let count = deliveries::count_log(&mut tx, owner, &filter).await.unwrap();
+        let count = attempts::count(&mut tx, owner, &filter).await.unwrap();
         assert_eq!(usize::try_from(count).unwrap(), expected.len(), "{filter:?}");
     }
     let foreign = store.id();
-    let count = deliveries::count_log(&mut tx, &foreign, &but(&all, |_| ())).await;
+    let count = attempts::count(&mut tx, &foreign, &but(&all, |_| ())).await;
     assert_eq!(count.unwrap(), 0);
 }
 
@@ -257,10 +272,10 @@ async fn the_log_is_paged_newest_first(store: &Store) {
         let mut one = attempt(store, &endpoint, &event, number);
         one.is_test = number == 3;
         one.error = one.is_test.then(|| "timed out".into());
-        deliveries::insert_attempt(&mut tx, &one).await.unwrap();
+        attempts::insert_all(&mut tx, &[one]).await.unwrap();
     }
     let all = [endpoint.id.clone()];
-    let page = deliveries::list_log(&mut tx, owner, &but(&all, |_| ()), 2, 1).await;
+    let page = attempts::list(&mut tx, owner, &but(&all, |_| ()), 2, 1).await;
     let page = page.unwrap();
     let [row, last] = &page[..] else { panic!("{page:?}") };
     assert_eq!((row.number, last.number), (3, 2));
@@ -278,11 +293,99 @@ async fn a_deleted_endpoint_takes_deliveries_and_log_along(store: &Store) {
     let taken = claim(&store.db, 0, 9).await;
     let mut tx = store.write().await;
     let attempt = attempt(store, &endpoint, &taken[0].event_id, 1);
-    deliveries::insert_attempt(&mut tx, &attempt).await.unwrap();
+    attempts::insert_all(&mut tx, &[attempt]).await.unwrap();
     assert!(endpoints::delete(&mut tx, &endpoint.workspace_id, &endpoint.id).await.unwrap());
     tx.commit().await.unwrap();
     assert!(!settle(store, &taken[0], State::Delivered, 0).await);
     assert_eq!(store.number("SELECT COUNT(*) FROM deliveries").await, 0);
     assert_eq!(store.number("SELECT COUNT(*) FROM attempts").await, 0);
     assert_eq!(store.number("SELECT COUNT(*) FROM events").await, 1);
+}
+
+/// Makes a delivery of this class, place and thread that is due.
+async fn put(
+    store: &Store,
+    endpoint: &Endpoint,
+    class: Class,
+    seq: i64,
+    thread: Option<&str>,
+) -> String {
+    let event = event(store, &endpoint.workspace_id, "message.received").await;
+    let delivery = NewDelivery {
+        id: store.id(),
+        workspace_id: endpoint.workspace_id.clone(),
+        endpoint_id: endpoint.id.clone(),
+        event_id: event,
+        seq,
+        class,
+        thread: thread.map(str::to_owned),
+        due_at: at(0),
+    };
+    let mut tx = store.write().await;
+    deliveries::insert_all(&mut tx, std::slice::from_ref(&delivery)).await.unwrap();
+    tx.commit().await.unwrap();
+    delivery.id.into()
+}
+
+async fn the_first_class_goes_first(store: &Store) {
+    let (endpoint, _) = begin(store, &[]).await;
+    let replay = put(store, &endpoint, Class::Replay, 1, None).await;
+    let retry = put(store, &endpoint, Class::Retry, 2, None).await;
+    let live = put(store, &endpoint, Class::Live, 3, None).await;
+    let first = claim(&store.db, 0, 2).await;
+    assert_eq!(ids(&first), [&live, &retry]);
+    assert_eq!((first[0].class, first[1].class), (Class::Live, Class::Retry));
+    assert!(settle(store, &first[0], State::Pending, 0).await);
+    let second = claim(&store.db, 0, 9).await;
+    assert_eq!(ids(&second), [&live, &replay]);
+    assert_eq!(second[0].class, Class::Retry, "what was tried is no longer new");
+}
+
+async fn of_a_thread_only_the_oldest_goes(store: &Store) {
+    let (endpoint, _) = begin(store, &[]).await;
+    let first = put(store, &endpoint, Class::Live, 1, Some("ana")).await;
+    let second = put(store, &endpoint, Class::Live, 2, Some("ana")).await;
+    let other = put(store, &endpoint, Class::Live, 3, Some("ben")).await;
+    let free = put(store, &endpoint, Class::Live, 4, None).await;
+    let taken = claim(&store.db, 0, 9).await;
+    assert_eq!(ids(&taken), [&first, &other, &free]);
+    assert!(claim(&store.db, 1, 9).await.is_empty(), "it is under way");
+    assert_eq!(next_due(store).await, Some(60), "the second is not waited for");
+    assert!(settle(store, &taken[0], State::Pending, 30).await);
+    assert!(claim(&store.db, 29, 9).await.is_empty(), "it is tried again later");
+    let again = claim(&store.db, 30, 9).await;
+    assert_eq!(ids(&again), [&first]);
+    assert!(settle(store, &again[0], State::Parked, 30).await);
+    assert_eq!(ids(&claim(&store.db, 30, 9).await), [&second], "parked holds nobody back");
+}
+
+async fn a_held_endpoint_waits(store: &Store) {
+    let (endpoint, all) = begin(store, &[0]).await;
+    let mut tx = store.write().await;
+    assert!(endpoints::hold(&mut tx, &endpoint.id, at(0), at(50)).await.unwrap());
+    assert!(!endpoints::hold(&mut tx, &endpoint.id, at(49), at(90)).await.unwrap());
+    tx.commit().await.unwrap();
+    assert!(claim(&store.db, 49, 9).await.is_empty());
+    assert_eq!(next_due(store).await, Some(50));
+    assert_eq!(ids(&claim(&store.db, 50, 9).await), [&all[0]]);
+}
+
+async fn many_outcomes_are_noted_at_once(store: &Store) {
+    let (endpoint, _) = begin(store, &[0; 5]).await;
+    let taken = claim(&store.db, 0, 9).await;
+    let states =
+        [State::Delivered, State::Pending, State::Delivered, State::Parked, State::Delivered];
+    let mut outcomes: Vec<_> = taken
+        .iter()
+        .zip(states)
+        .map(|(one, state)| Outcome { id: one.id.clone(), attempts: 1, state, due_at: at(9) })
+        .collect();
+    outcomes[4].attempts = 7;
+    let mut tx = store.write().await;
+    assert_eq!(deliveries::update_outcomes(&mut tx, &[]).await.unwrap(), 0);
+    assert_eq!(deliveries::update_outcomes(&mut tx, &outcomes).await.unwrap(), 4);
+    for (state, expected) in [(State::Delivered, 2), (State::Pending, 2), (State::Parked, 1)] {
+        let count = deliveries::count(&mut tx, &endpoint.workspace_id, state).await.unwrap();
+        assert_eq!(count, expected, "{state:?}");
+    }
 }

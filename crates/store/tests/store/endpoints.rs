@@ -30,6 +30,12 @@ async fn every_field_is_kept_and_can_change(store: &Store) {
     endpoint.profile_ids = Json(vec![account.profile_id.clone()]);
     endpoint.account_ids = Json(vec![account.id.clone()]);
     endpoint.failure_count = 4;
+    endpoint.keeps_order = true;
+    endpoint.max_per_second = Some(7);
+    endpoint.failing_since = Some(at(1));
+    endpoint.held_until = Some(at(2));
+    endpoint.warned_percent = 50;
+    endpoint.disabled_reason = Some("gone".into());
     let mut tx = store.write().await;
     endpoints::update(&mut tx, &endpoint).await.unwrap();
     tx.commit().await.unwrap();
@@ -44,16 +50,29 @@ async fn every_field_is_kept_and_can_change(store: &Store) {
 async fn failures_count_until_a_success(store: &Store) {
     let owner = store.workspace("acme").await;
     let endpoint = store.endpoint(&owner).await;
-    let mut counts = Vec::new();
-    for (time, is_success) in [(1, false), (2, false), (3, true), (4, false)] {
-        let mut tx = store.write().await;
-        endpoints::update_fired(&mut tx, &endpoint.id, at(time), is_success).await.unwrap();
-        tx.commit().await.unwrap();
-        let found = find(store, &endpoint).await.unwrap();
-        assert_eq!(found.last_fired_at, Some(at(time)));
-        counts.push(found.failure_count);
+    let mut tx = store.write().await;
+    for (time, tries, expected) in [(1, 1, 1), (2, 3, 4)] {
+        let failing =
+            endpoints::update_failed(&mut tx, &endpoint.id, at(time), tries).await.unwrap();
+        let failing = failing.unwrap();
+        assert_eq!((failing.failure_count, failing.failing_since), (expected, at(1)));
     }
-    assert_eq!(counts, [1, 2, 0, 1]);
+    endpoints::update_held(&mut tx, &endpoint.id, at(30)).await.unwrap();
+    tx.commit().await.unwrap();
+    let found = find(store, &endpoint).await.unwrap();
+    assert_eq!((found.last_fired_at, found.held_until), (Some(at(2)), Some(at(30))));
+
+    let mut tx = store.write().await;
+    let warned = endpoints::update_succeeded(&mut tx, &endpoint.id, at(3)).await.unwrap();
+    assert_eq!(warned, Some(0));
+    endpoints::update_held(&mut tx, &endpoint.id, at(40)).await.unwrap();
+    endpoints::update_succeeded(&mut tx, &endpoint.id, at(4)).await.unwrap();
+    assert!(endpoints::update_succeeded(&mut tx, &store.id(), at(4)).await.unwrap().is_none());
+    assert!(endpoints::update_failed(&mut tx, &store.id(), at(4), 1).await.unwrap().is_none());
+    tx.commit().await.unwrap();
+    let found = find(store, &endpoint).await.unwrap();
+    assert_eq!((found.failure_count, found.failing_since), (0, None));
+    assert_eq!(found.held_until, Some(at(40)), "the first success ends a hold, others keep pace");
 }
 
 async fn a_workspace_lists_and_deletes_only_its_own(store: &Store) {

@@ -1,6 +1,6 @@
 //! Deleting everything that is known of an account.
 
-use posta_store::deliveries::{self, NewDelivery};
+use posta_store::deliveries::{self, Class, NewDelivery};
 use posta_store::erasures::{self, Erasure, State};
 use posta_store::events::{self, Event};
 use posta_store::inbound::{self, Inbound};
@@ -82,6 +82,9 @@ async fn everything_of_an_account_is_deleted_bit_by_bit(store: &Store) {
                 workspace_id: one.workspace_id.clone(),
                 endpoint_id: endpoint.id.clone(),
                 event_id: event.id.clone(),
+                seq: 1,
+                class: Class::Live,
+                thread: None,
                 due_at: at(0),
             };
             deliveries::insert_all(&mut tx, &[delivery]).await.unwrap();

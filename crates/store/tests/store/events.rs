@@ -1,7 +1,7 @@
 //! The event log.
 
 use posta_core::id::{AccountId, EventId, ProfileId, WorkspaceId};
-use posta_store::deliveries::{self, NewDelivery, State};
+use posta_store::deliveries::{self, Class, NewDelivery, Outcome, State};
 use posta_store::events::{self, Cause, Event, Filter};
 use posta_store::{Db, Tx, workspaces};
 use tokio::sync::watch;
@@ -196,12 +196,17 @@ async fn old_events_go_and_what_is_not_delivered_stays(store: &Store) {
         workspace_id: owner.clone(),
         endpoint_id: endpoint.id.clone(),
         event_id: event.clone(),
+        seq: 1,
+        class: Class::Live,
+        thread: None,
         due_at: at(10),
     };
     deliveries::insert_all(&mut tx, &[delivery(&old[0]), delivery(&old[2])]).await.unwrap();
-    let taken = deliveries::claim(&mut tx, at(10), at(60), 9).await.unwrap();
+    let taken = deliveries::claim(&mut tx, &endpoint.id, at(10), at(60), 9).await.unwrap();
     let done = taken.iter().find(|one| one.event_id == old[0]).unwrap();
-    deliveries::update_state(&mut tx, done, State::Delivered, at(11)).await.unwrap();
+    let outcome =
+        Outcome { id: done.id.clone(), attempts: 1, state: State::Delivered, due_at: at(11) };
+    deliveries::update_outcomes(&mut tx, &[outcome]).await.unwrap();
     tx.commit().await.unwrap();
 
     let none: Vec<String> = Vec::new();

@@ -110,7 +110,8 @@ async fn plan(store: &Store, statement: &str) -> String {
             prepared.unwrap();
             let is_used = |number: &usize| statement.contains(&format!("${number}"));
             let values = vec!["NULL"; (1..9).filter(is_used).count()].join(", ");
-            let explain = format!("EXPLAIN EXECUTE caught({values})");
+            let values = if values.is_empty() { values } else { format!("({values})") };
+            let explain = format!("EXPLAIN EXECUTE caught{values}");
             let steps = sqlx::query_scalar(sql(&explain)).fetch_all(&mut **tx).await;
             let done = sqlx::raw_sql("DEALLOCATE caught").execute(&mut **tx).await;
             done.unwrap();
@@ -128,17 +129,22 @@ async fn assert_uses(store: &Store, words: &str, index: &str) {
 async fn the_claims_use_an_index(store: &Store) {
     let mut tx = store.write().await;
     inbound::claim(&mut tx, at(0), at(1), 1).await.unwrap();
-    deliveries::claim(&mut tx, at(0), at(1), 1).await.unwrap();
+    deliveries::list_lanes(&mut tx, at(0)).await.unwrap();
+    deliveries::claim(&mut tx, &store.id(), at(0), at(1), 1).await.unwrap();
+    deliveries::find_next_due(&mut tx).await.unwrap();
     jobs::claim(&mut tx, at(0), at(1), 1).await.unwrap();
     drop(tx);
     for (table, index) in [
         ("inbound", "inbound_pending"),
-        ("deliveries", "deliveries_pending"),
+        ("deliveries", "deliveries_by_lane"),
+        ("deliveries", "deliveries_by_thread"),
         ("jobs", "jobs_due"),
         ("jobs", "jobs_by_lane"),
     ] {
         assert_uses(store, &format!("UPDATE {table} SET attempts"), index).await;
     }
+    assert_uses(store, "SELECT p.id AS endpoint_id", "deliveries_by_lane").await;
+    assert_uses(store, "SELECT MIN(CASE WHEN u.held_until", "deliveries_by_lane").await;
 }
 
 async fn lists_of_conversations_use_an_index(store: &Store) {

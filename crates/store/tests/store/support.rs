@@ -362,7 +362,13 @@ impl Store {
             disabled_groups: Json(Vec::new()),
             profile_ids: Json(Vec::new()),
             account_ids: Json(Vec::new()),
+            keeps_order: false,
+            max_per_second: None,
             failure_count: 0,
+            failing_since: None,
+            held_until: None,
+            warned_percent: 0,
+            disabled_reason: None,
             last_fired_at: None,
             created_at: at(0),
         }

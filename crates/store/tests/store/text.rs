@@ -4,9 +4,9 @@ use posta_core::event::{Attachment, AttachmentKind};
 use posta_core::id::{RemoteAccount, RemoteMessage, RemoteThread};
 use posta_store::Json;
 use posta_store::accounts::{self, Account};
+use posta_store::attempts::{self, Attempt, Filter};
 use posta_store::connects::{self, Connect};
 use posta_store::conversations::{self, Conversation};
-use posta_store::deliveries::{self, Attempt, LogFilter};
 use posta_store::endpoints::{self, Endpoint};
 use posta_store::events::{self, Event};
 use posta_store::idempotency::{self, Which};
@@ -281,9 +281,9 @@ async fn what_endpoints_answer(store: &Store) {
     };
     let mut tx = store.write().await;
     events::insert(&mut tx, &event, None).await.unwrap();
-    deliveries::insert_attempt(&mut tx, &attempt).await.unwrap();
-    let filter = LogFilter { among: std::slice::from_ref(&endpoint.id), ..LogFilter::default() };
-    let rows = deliveries::list_log(&mut tx, &owner, &filter, 9, 0).await.unwrap();
+    attempts::insert_all(&mut tx, &[attempt]).await.unwrap();
+    let filter = Filter { among: std::slice::from_ref(&endpoint.id), ..Filter::default() };
+    let rows = attempts::list(&mut tx, &owner, &filter, 9, 0).await.unwrap();
     assert_eq!((rows[0].url.as_str(), rows[0].error.as_deref()), (KEPT, Some(KEPT)));
     assert_eq!(rows[0].response_body.as_deref(), Some(KEPT));
     assert_eq!(rows[0].body, event.body, "an event's body is kept byte for byte");
@@ -311,8 +311,8 @@ async fn what_is_looked_for(store: &Store) {
 async fn what_is_looked_through(store: &Store) {
     let owner = &store.workspace("acme").await;
     let mut tx = store.write().await;
-    let filter = LogFilter { event_kind: Some(NUL), event: Some(NUL), ..LogFilter::default() };
-    assert_eq!(deliveries::count_log(&mut tx, owner, &filter).await.unwrap(), 0);
+    let filter = Filter { event_kind: Some(NUL), event: Some(NUL), ..Filter::default() };
+    assert_eq!(attempts::count(&mut tx, owner, &filter).await.unwrap(), 0);
     assert!(oauth_apps::list_for_platform(&mut tx, NUL).await.unwrap().is_empty());
     let which = Which { credential: "c", path: NUL, key: NUL };
     assert!(idempotency::insert(&mut tx, which, "h", at(0)).await.unwrap());

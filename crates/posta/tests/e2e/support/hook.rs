@@ -34,6 +34,7 @@ struct Inner {
     secret: String,
     came: Vec<Came>,
     answers: VecDeque<u16>,
+    retry_after: Option<u64>,
     awaited: Option<(Stopwatch, oneshot::Sender<Duration>)>,
 }
 
@@ -69,6 +70,21 @@ impl Hook {
     /// Answers the next deliveries with these statuses, then 200 again.
     pub(crate) fn answer(&self, statuses: &[u16]) {
         self.inner.lock().unwrap().answers.extend(statuses);
+    }
+
+    /// Answers everything with this status from now on, until the next [`Hook::recover`].
+    pub(crate) fn fail(&self, status: u16) {
+        self.inner.lock().unwrap().answers.extend([status; 1000]);
+    }
+
+    /// Answers 200 again.
+    pub(crate) fn recover(&self) {
+        self.inner.lock().unwrap().answers.clear();
+    }
+
+    /// Asks with each answer that is not 200 to be left alone for so many seconds.
+    pub(crate) fn retry_after(&self, seconds: u64) {
+        self.inner.lock().unwrap().retry_after = Some(seconds);
     }
 
     /// Waits for the next `message.received` and tells when it came.
@@ -119,7 +135,11 @@ async fn take(State(hook): State<Hook>, headers: HeaderMap, body: Bytes) -> Resp
     inner.came.push(Came { headers, event, body });
     let status = inner.answers.pop_front().unwrap_or(200);
     let location = [("location", "http://127.0.0.1:1/elsewhere")];
-    (StatusCode::from_u16(status).unwrap(), location, "heard").into_response()
+    let mut answer = (StatusCode::from_u16(status).unwrap(), location, "heard").into_response();
+    if let Some(seconds) = inner.retry_after.filter(|_| status != 200) {
+        answer.headers_mut().insert("retry-after", seconds.into());
+    }
+    answer
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {

@@ -249,6 +249,17 @@ impl Stage {
             "subscription.repaired",
         ])
         .await;
+        self.allow().await;
+    }
+
+    /// Connects the account with an endpoint that hears only these events. Returns its id.
+    pub(crate) async fn connect_hearing(&mut self, events: &[&str]) -> String {
+        let id = self.listen_to(events).await;
+        self.allow().await;
+        id
+    }
+
+    async fn allow(&mut self) {
         let end = self.press("allow", &[]).await;
         self.account = query(&end, "accountId").unwrap_or_else(|| panic!("not connected: {end}"));
         self.settle().await;
@@ -262,6 +273,19 @@ impl Stage {
         self.hook.learn(&secret);
         self.keep_secret(&secret);
         made["webhook"]["_id"].as_str().unwrap().to_owned()
+    }
+
+    /// Starts a second customer's endpoint, with settings beside its name and URL. Returns its id.
+    pub(crate) async fn another_hook(&mut self, more: &Value) -> (Hook, String) {
+        let hook = Hook::start(&self.scenery, &self.end).await;
+        let mut wanted = more.clone();
+        wanted["name"] = "another".into();
+        wanted["url"] = hook.url.clone().into();
+        let made = self.post("webhooks/settings", &wanted).await.expect(200);
+        let secret = made["webhook"]["secret"].as_str().unwrap().to_owned();
+        hook.learn(&secret);
+        self.keep_secret(&secret);
+        (hook, made["webhook"]["_id"].as_str().unwrap().to_owned())
     }
 
     /// Goes through the consent page, pressing `allow` or `deny`, and returns where the browser ends.

@@ -1,32 +1,28 @@
-//! Delivering an event to a webhook endpoint: sign, send, note what came of it.
+//! Delivering an event to a webhook endpoint: sign, send, hear what it says.
+
+pub mod fate;
+pub mod note;
+pub mod pace;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use axum::http::HeaderMap;
+use axum::http::header::RETRY_AFTER;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use posta_core::id::{EndpointId, EventId, WorkspaceId};
 use posta_core::secret::{Sealed, Secret};
 use posta_core::time::Timestamp;
-use posta_store::deliveries::{self, Attempt, Claimed, State};
-use posta_store::endpoints::{self, Endpoint};
+use posta_store::attempts::{self, Attempt};
+use posta_store::deliveries::Claimed;
+use posta_store::endpoints::Endpoint;
 use posta_store::events::Event;
 use sha2::Sha256;
 
-use super::send::jittered;
-use crate::app::App;
+use crate::app::{App, Busy};
 use crate::telemetry::Stopwatch;
-
-/// How long after each failed try the next one follows; then the delivery is parked.
-pub const SCHEDULE: [Duration; 6] = [
-    Duration::from_secs(10),
-    Duration::from_secs(100),
-    Duration::from_secs(1000),
-    Duration::from_secs(10_000),
-    Duration::from_hours(24),
-    Duration::from_hours(24),
-];
 
 /// How much of an endpoint's answer is kept, in bytes.
 const ANSWER: usize = 10_000;
@@ -56,40 +52,35 @@ pub struct Parcel<'a> {
     pub is_test: bool,
 }
 
-/// Makes one try of a claimed delivery and notes what came of it.
-///
-/// # Errors
-/// When the database failed; the delivery is then taken up again later.
-pub async fn attempt(app: &App, delivery: &Claimed) -> posta_store::Result<()> {
-    let attempt = post(
-        app,
-        &Parcel {
-            workspace: &delivery.workspace_id,
-            endpoint: &delivery.endpoint_id,
-            event: &delivery.event_id,
-            kind: &delivery.event_kind,
-            body: &delivery.body,
-            url: &delivery.url,
-            secret: &delivery.secret,
-            custom_headers: delivery.custom_headers.as_ref(),
-            number: delivery.attempts,
-            is_test: false,
-        },
-    )
-    .await;
-    let now = app.clock.now();
-    let failures = usize::try_from(delivery.attempts - 1).unwrap_or(0);
-    let (state, due_at) = match (attempt.is_success, SCHEDULE.get(failures)) {
-        (true, _) => (State::Delivered, now),
-        (false, Some(wait)) => (State::Pending, now.plus(jittered(app, *wait))),
-        (false, None) => (State::Parked, now),
+/// A try that was made, to be noted.
+#[derive(Debug)]
+pub struct Tried {
+    /// What was tried.
+    pub delivery: Claimed,
+    /// What came of it.
+    pub attempt: Attempt,
+    /// How long the endpoint wants to be left alone, if it said so.
+    pub retry_after: Option<Duration>,
+    /// Counts until it is noted.
+    pub busy: Busy,
+}
+
+/// Makes one try of a claimed delivery.
+pub async fn attempt(app: &App, delivery: Claimed, busy: Busy) -> Tried {
+    let parcel = Parcel {
+        workspace: &delivery.workspace_id,
+        endpoint: &delivery.endpoint_id,
+        event: &delivery.event_id,
+        kind: &delivery.event_kind,
+        body: &delivery.body,
+        url: &delivery.url,
+        secret: &delivery.secret,
+        custom_headers: delivery.custom_headers.as_ref(),
+        number: delivery.attempts,
+        is_test: false,
     };
-    let mut tx = app.db.write().await?;
-    if deliveries::update_state(&mut tx, delivery, state, due_at).await? {
-        endpoints::update_fired(&mut tx, &delivery.endpoint_id, now, attempt.is_success).await?;
-    }
-    deliveries::insert_attempt(&mut tx, &attempt).await?;
-    tx.commit().await
+    let (attempt, retry_after) = post(app, &parcel).await;
+    Tried { delivery, attempt, retry_after, busy }
 }
 
 /// Sends a test event once and notes what came of it.
@@ -97,7 +88,7 @@ pub async fn attempt(app: &App, delivery: &Claimed) -> posta_store::Result<()> {
 /// # Errors
 /// When the database failed.
 pub async fn test(app: &App, endpoint: &Endpoint, event: &Event) -> posta_store::Result<Attempt> {
-    let attempt = post(
+    let (attempt, _) = post(
         app,
         &Parcel {
             workspace: &endpoint.workspace_id,
@@ -114,12 +105,12 @@ pub async fn test(app: &App, endpoint: &Endpoint, event: &Event) -> posta_store:
     )
     .await;
     let mut tx = app.db.write().await?;
-    deliveries::insert_attempt(&mut tx, &attempt).await?;
+    attempts::insert_all(&mut tx, std::slice::from_ref(&attempt)).await?;
     tx.commit().await?;
     Ok(attempt)
 }
 
-async fn post(app: &App, parcel: &Parcel<'_>) -> Attempt {
+async fn post(app: &App, parcel: &Parcel<'_>) -> (Attempt, Option<Duration>) {
     let watch = Stopwatch::start();
     let result = exchange(app, parcel).await;
     let mut attempt = Attempt {
@@ -137,8 +128,10 @@ async fn post(app: &App, parcel: &Parcel<'_>) -> Attempt {
         response_ms: watch.millis(),
         created_at: app.clock.now(),
     };
+    let mut retry_after = None;
     match result {
-        Ok((status, body)) => {
+        Ok((status, body, wait)) => {
+            retry_after = wait;
             attempt.is_success = (200..300).contains(&status);
             attempt.status_code = Some(i64::from(status));
             attempt.response_body = Some(body);
@@ -152,10 +145,13 @@ async fn post(app: &App, parcel: &Parcel<'_>) -> Attempt {
         event.kind = parcel.kind, success = attempt.is_success, status = attempt.status_code,
         attempt = attempt.number, duration_ms = attempt.response_ms, "delivery"
     );
-    attempt
+    (attempt, retry_after)
 }
 
-async fn exchange(app: &App, parcel: &Parcel<'_>) -> Result<(u16, String), String> {
+/// The status, the beginning of the body, and how long the endpoint wants to be left alone.
+type Answer = (u16, String, Option<Duration>);
+
+async fn exchange(app: &App, parcel: &Parcel<'_>) -> Result<Answer, String> {
     let url = parcel.url.parse().map_err(|_| "the endpoint's URL is not one".to_owned())?;
     let open = |sealed: &Sealed| {
         app.ring
@@ -176,7 +172,21 @@ async fn exchange(app: &App, parcel: &Parcel<'_>) -> Result<(u16, String), Strin
     }
     let reply = app.guarded.probe(request.body(parcel.body.to_owned()), ANSWER).await?;
     let text = String::from_utf8_lossy(&reply.body).replace('\0', "\u{fffd}");
-    Ok((reply.status.as_u16(), text))
+    let wait = retry_after(&reply.headers, app.clock.now());
+    Ok((reply.status.as_u16(), text, wait))
+}
+
+/// The longest that an endpoint may ask to be left alone.
+const LONGEST_WAIT: Duration = Duration::from_hours(24);
+
+/// Reads `Retry-After`: seconds, or a date.
+fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let wait = match text.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => Timestamp::from_http(text)?.since(now),
+    };
+    Some(wait.min(LONGEST_WAIT))
 }
 
 /// The headers of a delivery: the unified API's under both its names, and Standard Webhooks'.
