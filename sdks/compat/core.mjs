@@ -471,6 +471,19 @@ for (const root of ["/api", ""]) {
         assert.equal(log.requestPayload.id, log.eventId);
       });
 
+      it("webhooks.redeliverWebhookEvent", async () => {
+        const query = { webhookId, event: "webhook.test", limit: 1 };
+        const [log] = (await zernio.webhooks.getWebhookLogs({ query })).data.logs;
+        const body = { webhookId, eventId: log.eventId };
+        const { data } = await zernio.webhooks.redeliverWebhookEvent({ body });
+        assertShape(data, { success: shape.is(true), message: shape.text });
+        const [again] = (await zernio.webhooks.getWebhookLogs({ query })).data.logs;
+        assert.deepEqual([again.eventId, again.attemptNumber], [log.eventId, 2]);
+        const nothing = { webhookId, eventId: "01a20940-8f23-7a3a-97ae-887f0fec8890" };
+        const gone = zernio.webhooks.redeliverWebhookEvent({ body: nothing });
+        await assertFails(gone, 422, "invalid_request_error", "payload_gone");
+      });
+
       it("webhooks.updateWebhookSettings", async () => {
         const body = { webhookId, name: "Renamed", isActive: false };
         const { data } = await zernio.webhooks.updateWebhookSettings({ body });

@@ -216,6 +216,8 @@ class Calls(Fails):
         logs = hooks.get_webhook_logs(webhook_id=webhook_id, event="webhook.test")
         log = WebhookLog.model_validate(logs["logs"][0])
         self.assertEqual((log.status.value, log.statusCode), ("success", 204))
+        again = hooks.redeliver_webhook_event(webhook_id, log.eventId)
+        self.assertIs(again["success"], True)
         changed = hooks.update_webhook_settings(webhook_id=webhook_id, is_active=False)
         changed = Webhook.model_validate(changed["webhook"])
         self.assertEqual((changed.name, changed.isActive), ("Python", False))

@@ -41,7 +41,6 @@ const ELSEWHERE = {
   "accounts.updateSlackSettings": "Slack only",
   "accounts.getBlueskySettings": "Bluesky only",
   "accounts.updateBlueskySettings": "Bluesky only",
-  "webhooks.redeliverWebhookEvent": "not built yet",
 };
 
 it("every method is called, or is named with why not", () => {

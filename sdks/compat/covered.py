@@ -42,7 +42,6 @@ ELSEWHERE = (
 # Methods that are not called, and why.
 REASONS = {
     "messages.upload_media_direct": "sends no file in this version of the SDK",
-    "webhooks.redeliver_webhook_event": "not built yet",
 }
 
 

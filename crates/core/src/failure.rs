@@ -129,6 +129,12 @@ codes! {
     EventsExpired = "events_expired", 410, InvalidRequestError,
         "Events after the given place are no longer kept.",
         "Go on with the sequence that the error names; read from the conversations what was missed.";
+    PayloadGone = "payload_gone", 422, InvalidRequestError,
+        "The event is not, or no longer, kept.",
+        "Read from the conversations what it told; events are kept for `events.keep_days`.";
+    EndpointFailed = "endpoint_failed", 502, ApiError,
+        "The webhook endpoint did not take the event.",
+        "See why it does not answer with 2xx, then try again; the log of deliveries has its answer.";
     AccountDisconnected = "ACCOUNT_DISCONNECTED", 403, PermissionError,
         "The account is disconnected.", "Connect the account again.";
     OutsideMessagingWindow = "outside_messaging_window", 403, PlatformError,

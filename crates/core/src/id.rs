@@ -120,6 +120,8 @@ own_ids! {
     DeliveryId,
     /// One try of a delivery.
     AttemptId,
+    /// A part of the log on its way to an endpoint once more.
+    ReplayId,
     /// An API key.
     KeyId,
     /// The customer's own app on a platform.

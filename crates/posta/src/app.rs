@@ -102,6 +102,8 @@ pub struct Wake {
     pub send: Notify,
     /// There are deliveries to make.
     pub deliver: Notify,
+    /// There is a part of the log to bring once more.
+    pub replay: Notify,
     /// There are events to read in the log; wakes all who listen.
     pub listen: watch::Sender<()>,
     /// There are subscriptions to look at.

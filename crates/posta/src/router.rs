@@ -17,8 +17,8 @@ use crate::api::{
     connect, conversation_acts, conversation_list, conversation_search, conversations, describe,
     docs, doctor, event_log, events, follow_status, follower_stats, health, history, inbound, keys,
     labels, media, mentions, menus, messages, moderation, oauth_app_list, oauth_app_test,
-    oauth_apps, observe, posts, private_reply, profiles, reactions, send, subscription,
-    webhook_logs, webhook_test, webhooks,
+    oauth_apps, observe, posts, private_reply, profiles, reactions, replays, send, subscription,
+    webhook_logs, webhook_redeliver, webhook_rotate, webhook_test, webhooks,
 };
 use crate::app::App;
 
@@ -80,7 +80,11 @@ fn with_key() -> OpenApiRouter<App> {
         .routes(routes!(media::presign))
         .routes(routes!(webhooks::list, webhooks::create, webhooks::update, webhooks::delete))
         .routes(routes!(webhook_test::test))
+        .routes(routes!(webhook_rotate::rotate))
         .routes(routes!(webhook_logs::list))
+        .routes(routes!(webhook_redeliver::redeliver))
+        .routes(routes!(replays::list, replays::create))
+        .routes(routes!(replays::get, replays::cancel))
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::delete))
 }

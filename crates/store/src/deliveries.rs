@@ -1,6 +1,6 @@
 //! Events on their way to webhook endpoints, a lane for each endpoint.
 
-use posta_core::id::{DeliveryId, EndpointId, EventId, WorkspaceId};
+use posta_core::id::{DeliveryId, EndpointId, EventId, ReplayId, WorkspaceId};
 use posta_core::secret::Sealed;
 use posta_core::time::Timestamp;
 
@@ -25,6 +25,8 @@ pub struct NewDelivery {
     pub class: Class,
     /// What it must not overtake others in, if the endpoint wants that: a conversation.
     pub thread: Option<String>,
+    /// The replay that it is a part of.
+    pub replay_id: Option<ReplayId>,
     /// When it may first be tried.
     pub due_at: Timestamp,
 }
@@ -49,6 +51,10 @@ pub struct Claimed {
     pub url: String,
     /// What signs them.
     pub secret: Sealed,
+    /// What signed them before, while it still does.
+    pub previous_secret: Option<Sealed>,
+    /// Until when.
+    pub previous_secret_until: Option<Timestamp>,
     /// The customer's own headers, sealed as JSON.
     pub custom_headers: Option<Sealed>,
     /// How often it was tried, this time included.
@@ -113,7 +119,7 @@ pub async fn insert_all(tx: &mut Tx, deliveries: &[NewDelivery]) -> Result<()> {
     sql!(tx, |c| {
         let mut query = sqlx::QueryBuilder::new(
             "INSERT INTO deliveries (id, workspace_id, endpoint_id, event_id, state, attempts,
-                 due_at, created_at, seq, class, thread) ",
+                 due_at, created_at, seq, class, thread, replay_id) ",
         );
         query.push_values(deliveries, |mut row, delivery| {
             row.push_bind(&delivery.id)
@@ -126,7 +132,8 @@ pub async fn insert_all(tx: &mut Tx, deliveries: &[NewDelivery]) -> Result<()> {
                 .push_bind(delivery.due_at)
                 .push_bind(delivery.seq)
                 .push_bind(delivery.class)
-                .push_bind(delivery.thread.as_deref().map(text));
+                .push_bind(delivery.thread.as_deref().map(text))
+                .push_bind(&delivery.replay_id);
         });
         query.build().execute(c).await?.rows_affected()
     });
@@ -208,7 +215,8 @@ pub async fn claim(
     sql!(tx, |c| {
         let mut query = sqlx::QueryBuilder::new(
             "SELECT d.id, d.workspace_id, d.endpoint_id, d.event_id, e.kind AS event_kind, e.body,
-                 p.url, p.secret, p.custom_headers, d.attempts, d.class
+                 p.url, p.secret, p.previous_secret, p.previous_secret_until, p.custom_headers,
+                 d.attempts, d.class
              FROM deliveries d JOIN events e ON e.id = d.event_id
                  JOIN endpoints p ON p.id = d.endpoint_id
              WHERE d.id IN (",
@@ -284,4 +292,18 @@ pub async fn count(tx: &mut Tx, owner: &WorkspaceId, state: State) -> Result<i64
     .bind(state)
     .fetch_one(c)
     .await)
+}
+
+/// Notes that somebody brought an event to an endpoint by hand: what waited for that is done.
+pub async fn update_brought(tx: &mut Tx, endpoint: &EndpointId, event: &EventId) -> Result<()> {
+    sql!(tx, |c| sqlx::query(
+        "UPDATE deliveries SET state = 'delivered'
+         WHERE event_id = $1 AND endpoint_id = $2 AND state <> 'delivered'"
+    )
+    .bind(event)
+    .bind(endpoint)
+    .execute(c)
+    .await?
+    .rows_affected());
+    Ok(())
 }

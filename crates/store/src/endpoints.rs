@@ -22,6 +22,10 @@ pub struct Endpoint {
     pub url: String,
     /// The secret that signs them.
     pub secret: Sealed,
+    /// What signed them before, while it still does.
+    pub previous_secret: Option<Sealed>,
+    /// Until when.
+    pub previous_secret_until: Option<Timestamp>,
     /// The events it wants.
     pub events: Json<Vec<String>>,
     /// Whether it gets anything.
@@ -57,7 +61,7 @@ pub struct Endpoint {
 macro_rules! columns {
     ($rest:literal) => {
         concat!(
-            "SELECT id, workspace_id, name, url, secret, events, is_active, custom_headers,
+            "SELECT id, workspace_id, name, url, secret, previous_secret, previous_secret_until, events, is_active, custom_headers,
                  disabled_groups, profile_ids, account_ids, keeps_order, max_per_second,
                  failure_count, failing_since, held_until, warned_percent, disabled_reason,
                  last_fired_at, created_at
@@ -101,7 +105,8 @@ pub async fn update(tx: &mut Tx, endpoint: &Endpoint) -> Result<()> {
         "UPDATE endpoints SET name = $3, url = $4, secret = $5, events = $6, is_active = $7,
              custom_headers = $8, disabled_groups = $9, profile_ids = $10, account_ids = $11,
              failure_count = $12, keeps_order = $13, max_per_second = $14, failing_since = $15,
-             held_until = $16, warned_percent = $17, disabled_reason = $18
+             held_until = $16, warned_percent = $17, disabled_reason = $18,
+             previous_secret = $19, previous_secret_until = $20
          WHERE workspace_id = $1 AND id = $2"
     )
     .bind(&endpoint.workspace_id)
@@ -122,6 +127,8 @@ pub async fn update(tx: &mut Tx, endpoint: &Endpoint) -> Result<()> {
     .bind(endpoint.held_until)
     .bind(endpoint.warned_percent)
     .bind(endpoint.disabled_reason.as_deref().map(text))
+    .bind(&endpoint.previous_secret)
+    .bind(endpoint.previous_secret_until)
     .execute(c)
     .await?
     .rows_affected());

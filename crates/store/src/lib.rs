@@ -35,6 +35,7 @@ pub mod profiles;
 pub mod purges;
 pub mod recoveries;
 pub mod renewals;
+pub mod replays;
 pub mod search;
 pub mod sends;
 pub mod subscriptions;

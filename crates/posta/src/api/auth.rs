@@ -13,6 +13,7 @@ use posta_store::Tx;
 use posta_store::accounts::{self, Account, State as AccountState};
 use posta_store::conversations::{self, Conversation};
 use posta_store::endpoints::Endpoint;
+use posta_store::events::Event;
 use posta_store::keys::{self, Key};
 use posta_store::profiles::{self, Profile};
 use serde_json::json;
@@ -195,6 +196,11 @@ impl Caller {
             !endpoint.profile_ids.is_empty()
                 && endpoint.profile_ids.iter().all(|profile| seen.contains(profile))
         })
+    }
+
+    /// Whether the key may see an event: one of its profiles.
+    pub(crate) fn sees_event(&self, event: &Event) -> bool {
+        event.profile_id.as_ref().map_or(self.profiles().is_none(), |profile| self.sees(profile))
     }
 
     /// Gets a profile that the key may see.

@@ -14,7 +14,7 @@ use super::extract::Body;
 use super::{webhook_change, webhooks};
 use crate::app::App;
 use crate::flows::announce::{self, New};
-use crate::flows::deliver;
+use crate::flows::deliver::{self, Occasion};
 use crate::flows::events::Payload;
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -67,7 +67,7 @@ pub(crate) async fn test(
     )
     .await?;
     tx.commit().await?;
-    let attempt = deliver::test(&app, &endpoint, &placed.event).await?;
+    let attempt = deliver::bring(&app, &endpoint, &placed.event, Occasion::Test).await?;
     if attempt.is_success {
         let message = format!("{} accepted the test event", endpoint.url);
         return Ok(Json(TestAnswer { success: true, message }).into_response());

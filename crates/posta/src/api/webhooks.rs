@@ -159,6 +159,8 @@ pub(crate) async fn create(
             disabled_groups: DbJson(Vec::new()),
             profile_ids: DbJson(caller.profiles().map(<[_]>::to_vec).unwrap_or_default()),
             account_ids: DbJson(Vec::new()),
+            previous_secret: None,
+            previous_secret_until: None,
             keeps_order: false,
             max_per_second: None,
             failure_count: 0,

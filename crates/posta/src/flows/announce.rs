@@ -123,7 +123,8 @@ pub async fn announce_endpoint(
     deliveries::insert_all(tx, &deliveries).await
 }
 
-fn delivery(
+/// Makes a delivery of an event to an endpoint, due now.
+pub(super) fn delivery(
     app: &App,
     endpoint: &Endpoint,
     placed: &Placed,
@@ -137,6 +138,7 @@ fn delivery(
         event_id: placed.event.id.clone(),
         seq: placed.seq,
         class,
+        replay_id: None,
         thread: thread.filter(|_| endpoint.keeps_order).map(str::to_owned),
         due_at: app.clock.now(),
     }

@@ -31,6 +31,7 @@ pub mod reconnect;
 pub mod recover;
 pub mod remint;
 pub mod renew;
+pub mod replay;
 pub mod restriction;
 pub mod send;
 pub mod signers;

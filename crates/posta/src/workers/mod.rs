@@ -13,6 +13,7 @@ mod purge;
 mod receive;
 mod recover;
 mod renew;
+mod replay;
 mod send;
 mod subscriptions;
 mod sweep;
@@ -49,6 +50,7 @@ const WORKERS: &[Worker] = &[
     ("fetch", |app| fetch::run(app).boxed()),
     ("send", |app| send::run(app).boxed()),
     ("deliver", |app| deliver::run(app).boxed()),
+    ("replay", |app| replay::run(app).boxed()),
     ("renew", |app| renew::run(app).boxed()),
     ("recover", |app| recover::run(app).boxed()),
     ("subscriptions", |app| subscriptions::run(app).boxed()),
@@ -95,6 +97,7 @@ pub async fn is_idle(app: &App) -> posta_store::Result<bool> {
         posta_store::fetches::find_next_due(&mut tx).await?,
         posta_store::jobs::find_next_due(&mut tx).await?,
         posta_store::deliveries::find_next_due(&mut tx).await?,
+        posta_store::replays::find_next_due(&mut tx).await?,
         posta_store::renewals::find_next_due(&mut tx).await?,
         posta_store::recoveries::find_next_due(&mut tx).await?,
         posta_store::subscriptions::find_next_due(&mut tx).await?,

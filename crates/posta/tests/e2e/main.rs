@@ -27,6 +27,7 @@ mod pitfalls;
 mod purge;
 mod recover;
 mod renew;
+mod replays;
 mod restart;
 mod scope;
 mod send;

@@ -54,6 +54,7 @@ async fn insert(store: &Store, endpoint: &Endpoint, event: &EventId, due: &[i64]
         seq: 1,
         class: Class::Live,
         thread: None,
+        replay_id: None,
         due_at: at(*due),
     };
     let deliveries: Vec<_> = due.iter().map(new).collect();
@@ -319,6 +320,7 @@ async fn put(
         seq,
         class,
         thread: thread.map(str::to_owned),
+        replay_id: None,
         due_at: at(0),
     };
     let mut tx = store.write().await;

@@ -36,6 +36,8 @@ async fn every_field_is_kept_and_can_change(store: &Store) {
     endpoint.held_until = Some(at(2));
     endpoint.warned_percent = 50;
     endpoint.disabled_reason = Some("gone".into());
+    endpoint.previous_secret = Some(store.seal("old"));
+    endpoint.previous_secret_until = Some(at(3));
     let mut tx = store.write().await;
     endpoints::update(&mut tx, &endpoint).await.unwrap();
     tx.commit().await.unwrap();

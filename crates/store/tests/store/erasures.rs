@@ -85,6 +85,7 @@ async fn everything_of_an_account_is_deleted_bit_by_bit(store: &Store) {
                 seq: 1,
                 class: Class::Live,
                 thread: None,
+                replay_id: None,
                 due_at: at(0),
             };
             deliveries::insert_all(&mut tx, &[delivery]).await.unwrap();

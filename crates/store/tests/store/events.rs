@@ -199,6 +199,7 @@ async fn old_events_go_and_what_is_not_delivered_stays(store: &Store) {
         seq: 1,
         class: Class::Live,
         thread: None,
+        replay_id: None,
         due_at: at(10),
     };
     deliveries::insert_all(&mut tx, &[delivery(&old[0]), delivery(&old[2])]).await.unwrap();

@@ -34,6 +34,7 @@ mod profiles;
 mod purges;
 mod recoveries;
 mod renewals;
+mod replays;
 mod search;
 mod sends;
 mod sql;

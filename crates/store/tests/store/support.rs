@@ -362,6 +362,8 @@ impl Store {
             disabled_groups: Json(Vec::new()),
             profile_ids: Json(Vec::new()),
             account_ids: Json(Vec::new()),
+            previous_secret: None,
+            previous_secret_until: None,
             keeps_order: false,
             max_per_second: None,
             failure_count: 0,

@@ -45,7 +45,7 @@ pub(super) async fn run(mut layers: Layers, arguments: Arguments) -> anyhow::Res
     let stage = Stage::build(layers, &arguments, &transcript).await?;
     let stop = stage.stop.clone();
     let play = async {
-        let result = match tour::run(&stage, &transcript).await {
+        let result = match Box::pin(tour::run(&stage, &transcript)).await {
             Ok(shown) if !arguments.once => {
                 transcript.invite(&stage, &shown);
                 stop.cancelled().await;

@@ -15,8 +15,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use posta_core::id::{EndpointId, EventId, WorkspaceId};
 use posta_core::secret::{Sealed, Secret};
 use posta_core::time::Timestamp;
-use posta_store::attempts::{self, Attempt};
-use posta_store::deliveries::Claimed;
+use posta_store::attempts::{self, Attempt, Filter};
+use posta_store::deliveries::{self, Claimed};
 use posta_store::endpoints::Endpoint;
 use posta_store::events::Event;
 use sha2::Sha256;
@@ -44,12 +44,23 @@ pub struct Parcel<'a> {
     pub url: &'a str,
     /// What signs them.
     pub secret: &'a Sealed,
+    /// What signed them before, and until when it still does.
+    pub previous: Option<(&'a Sealed, Timestamp)>,
     /// The customer's own headers.
     pub custom_headers: Option<&'a Sealed>,
     /// The number of the try, from 1.
     pub number: i64,
     /// Whether a person asked for it as a test.
     pub is_test: bool,
+}
+
+/// Why a person sends an event by hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Occasion {
+    /// To try out the endpoint.
+    Test,
+    /// Because the endpoint is to get it once more.
+    Again,
 }
 
 /// A try that was made, to be noted.
@@ -75,6 +86,7 @@ pub async fn attempt(app: &App, delivery: Claimed, busy: Busy) -> Tried {
         body: &delivery.body,
         url: &delivery.url,
         secret: &delivery.secret,
+        previous: delivery.previous_secret.as_ref().zip(delivery.previous_secret_until),
         custom_headers: delivery.custom_headers.as_ref(),
         number: delivery.attempts,
         is_test: false,
@@ -83,11 +95,24 @@ pub async fn attempt(app: &App, delivery: Claimed, busy: Busy) -> Tried {
     Tried { delivery, attempt, retry_after, busy }
 }
 
-/// Sends a test event once and notes what came of it.
+/// Sends an event once because a person asked for it, and notes what came of it.
 ///
 /// # Errors
 /// When the database failed.
-pub async fn test(app: &App, endpoint: &Endpoint, event: &Event) -> posta_store::Result<Attempt> {
+pub async fn bring(
+    app: &App,
+    endpoint: &Endpoint,
+    event: &Event,
+    occasion: Occasion,
+) -> posta_store::Result<Attempt> {
+    let mut tx = app.db.read().await?;
+    let before = Filter {
+        among: std::slice::from_ref(&endpoint.id),
+        event: Some(event.id.as_str()),
+        ..Filter::default()
+    };
+    let before = attempts::count(&mut tx, &endpoint.workspace_id, &before).await?;
+    drop(tx);
     let (attempt, _) = post(
         app,
         &Parcel {
@@ -98,14 +123,18 @@ pub async fn test(app: &App, endpoint: &Endpoint, event: &Event) -> posta_store:
             body: &event.body,
             url: &endpoint.url,
             secret: &endpoint.secret,
+            previous: endpoint.previous_secret.as_ref().zip(endpoint.previous_secret_until),
             custom_headers: endpoint.custom_headers.as_ref(),
-            number: 1,
-            is_test: true,
+            number: before + 1,
+            is_test: occasion == Occasion::Test,
         },
     )
     .await;
     let mut tx = app.db.write().await?;
     attempts::insert_all(&mut tx, std::slice::from_ref(&attempt)).await?;
+    if attempt.is_success && occasion == Occasion::Again {
+        deliveries::update_brought(&mut tx, &endpoint.id, &event.id).await?;
+    }
     tx.commit().await?;
     Ok(attempt)
 }
@@ -167,7 +196,10 @@ async fn exchange(app: &App, parcel: &Parcel<'_>) -> Result<Answer, String> {
             request = request.header(name, value);
         }
     }
-    for (name, value) in headers(parcel, &open(parcel.secret)?, app.clock.now()) {
+    let now = app.clock.now();
+    let previous = parcel.previous.filter(|(_, until)| *until > now);
+    let previous = previous.map(|(sealed, _)| open(sealed)).transpose()?;
+    for (name, value) in headers(parcel, &open(parcel.secret)?, previous.as_ref(), now) {
         request = request.header(name, value);
     }
     let reply = app.guarded.probe(request.body(parcel.body.to_owned()), ANSWER).await?;
@@ -189,30 +221,42 @@ fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     Some(wait.min(LONGEST_WAIT))
 }
 
-/// The headers of a delivery: the unified API's under both its names, and Standard Webhooks'.
+/// The headers of a delivery: the unified API's under both its names, and Standard Webhooks'. While
+/// a secret gives way to another, both sign.
 #[must_use]
 pub fn headers(
     parcel: &Parcel<'_>,
     secret: &Secret,
+    previous: Option<&Secret>,
     now: Timestamp,
 ) -> Vec<(&'static str, String)> {
-    let hex = hex::encode(hmac(secret.expose().as_bytes(), parcel.body.as_bytes()));
+    let hex =
+        |secret: &Secret| hex::encode(hmac(secret.expose().as_bytes(), parcel.body.as_bytes()));
     let seconds = now.as_seconds();
     let signed = format!("{}.{seconds}.{}", parcel.event, parcel.body);
-    let standard = STANDARD.encode(hmac(&standard_key(secret), signed.as_bytes()));
-    vec![
+    let standard = |secret: &Secret| {
+        format!("v1,{}", STANDARD.encode(hmac(&standard_key(secret), signed.as_bytes())))
+    };
+    let both: Vec<_> = [Some(secret), previous].into_iter().flatten().map(standard).collect();
+    let before = previous.into_iter().flat_map(|previous| {
+        ["x-zernio-signature-previous", "x-late-signature-previous"]
+            .map(|name| (name, hex(previous)))
+    });
+    let mut headers = vec![
         ("content-type", "application/json".to_owned()),
         ("user-agent", concat!("Zernio-Webhooks/1.0 Posta/", env!("CARGO_PKG_VERSION")).to_owned()),
         ("x-zernio-event", parcel.kind.to_owned()),
         ("x-zernio-event-id", parcel.event.to_string()),
-        ("x-zernio-signature", hex.clone()),
+        ("x-zernio-signature", hex(secret)),
         ("x-late-event", parcel.kind.to_owned()),
         ("x-late-event-id", parcel.event.to_string()),
-        ("x-late-signature", hex),
+        ("x-late-signature", hex(secret)),
         ("webhook-id", parcel.event.to_string()),
         ("webhook-timestamp", seconds.to_string()),
-        ("webhook-signature", format!("v1,{standard}")),
-    ]
+        ("webhook-signature", both.join(" ")),
+    ];
+    headers.extend(before);
+    headers
 }
 
 /// Whether a header is one that a customer's own must not replace.
@@ -270,11 +314,12 @@ mod tests {
             body: r#"{"test": 2432232314}"#,
             url: "http://127.0.0.1/",
             secret: &ring.seal("x", &secret),
+            previous: None,
             custom_headers: None,
             number: 1,
             is_test: false,
         };
-        let sent = headers(&parcel, &secret, Timestamp::from_millis(1_614_265_330_000));
+        let sent = headers(&parcel, &secret, None, Timestamp::from_millis(1_614_265_330_000));
         let header = |wanted: &str| {
             sent.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value.clone()).unwrap()
         };
