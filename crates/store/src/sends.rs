@@ -21,17 +21,24 @@ pub async fn list(tx: &mut Tx, owner: &WorkspaceId, first: &MessageId) -> Result
     .await)
 }
 
-/// Gives up the parts of a request that are still waiting, because one before them was not sent.
-pub async fn update_rest_failed(tx: &mut Tx, first: &MessageId, error: &Value) -> Result<u64> {
-    Ok(sql!(tx, |c| sqlx::query(
+/// Gives up the parts of a request that are still waiting, because one before them was not sent, and
+/// returns them in their order.
+pub async fn update_rest_failed(
+    tx: &mut Tx,
+    first: &MessageId,
+    error: &Value,
+) -> Result<Vec<Message>> {
+    let mut rest: Vec<Message> = sql!(tx, |c| sqlx::query_as(concat!(
         "UPDATE messages SET status = 'failed', error = $2
-         WHERE part_of = $1 AND status = 'queued'"
-    )
+         WHERE part_of = $1 AND status = 'queued' RETURNING ",
+        columns!()
+    ))
     .bind(first)
     .bind(json(error)?)
-    .execute(c)
-    .await?
-    .rows_affected()))
+    .fetch_all(c)
+    .await?);
+    rest.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok(rest)
 }
 
 /// Notes that a message, which came by its echo, is our private reply to a comment.

@@ -118,6 +118,7 @@ fn event_means(kind: &str) -> &'static str {
         "referral.received" => "A person came to an existing conversation by a link or an ad.",
         "conversation.control_changed" => "Control of a conversation moved between apps.",
         "comment.received" => "Somebody commented on a post.",
+        "message.failed" => "A message of an account will not be sent; `error` says why.",
         "message.read" => "A person read what an account wrote.",
         "conversation.started" => "A person wrote to an account for the first time.",
         "account.connected" => "An account was connected, or connected again.",

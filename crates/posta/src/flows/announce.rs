@@ -18,6 +18,7 @@ pub const ANNOUNCED: &[&str] = &[
     "message.edited",
     "message.deleted",
     "message.read",
+    "message.failed",
     "reaction.received",
     "referral.received",
     "conversation.started",

@@ -13,6 +13,7 @@ mod doctor;
 mod endpoints;
 mod errors;
 mod event_log;
+mod failing;
 mod forms;
 mod happenings;
 mod history;

@@ -223,7 +223,7 @@ story! {
         let text = error["error"].as_str().unwrap();
         assert_eq!(text.matches("onnect the account again").count(), 1, "one remedy: {text}");
         stage.settle().await;
-        assert_eq!(stage.hook.names(), ["account.disconnected"]);
+        assert_eq!(stage.hook.names(), ["account.disconnected", "message.failed"]);
         let event = stage.hook.events("account.disconnected").remove(0);
         assert_eq!(event["disconnectionType"], "unintentional");
         assert_eq!(event["account"]["accountId"], stage.account.as_str());

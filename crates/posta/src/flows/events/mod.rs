@@ -4,6 +4,7 @@ mod account;
 mod comment;
 mod conversation;
 mod endpoint;
+mod failure;
 mod happening;
 mod message;
 
@@ -22,6 +23,7 @@ pub use self::conversation::{
     ConversationBlock, StartedConversation, participant_name, started_conversation,
 };
 pub use self::endpoint::EndpointBlock;
+pub use self::failure::FailureBlock;
 pub use self::happening::{ControlBlock, Owner, ReactionBlock, ReferralBlock};
 pub use self::message::{
     AttachmentBlock, EditionBlock, MessageBlock, PersonProfile, SenderBlock, editions,
@@ -94,16 +96,15 @@ pub enum Payload {
         /// The account it was written on.
         account: InboxAccount,
     },
-    /// `message.read`.
+    /// `message.read` and `message.failed`.
     #[serde(rename_all = "camelCase")]
     MessageStatus {
         /// The message.
         message: Box<MessageBlock>,
         /// When it came to this.
         status_at: Timestamp,
-        /// Always null: reading does not fail.
-        #[schema(value_type = Option<Object>)]
-        error: Option<Value>,
+        /// Why it was not sent; null unless it has failed.
+        error: Option<FailureBlock>,
         /// The conversation it stands in.
         conversation: ConversationBlock,
         /// The account it was written on.

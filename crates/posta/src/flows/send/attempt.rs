@@ -16,6 +16,7 @@ use posta_store::{Tx, sends, workspaces};
 use serde_json::{Value, json};
 
 use crate::app::App;
+use crate::flows::events::{ConversationBlock, FailureBlock, InboxAccount, Payload, message_block};
 use crate::flows::line::Line;
 use crate::flows::window::{self, Permit, Sender};
 use crate::flows::{announce, disconnect, media, receive, refusal};
@@ -130,6 +131,7 @@ async fn load(app: &App, job: &Job) -> posta_store::Result<Option<Ready>> {
         workspaces::lock(&mut tx, &account.workspace_id).await?;
         not_sent(app, &mut tx, job, &account, &message, &error).await?;
         tx.commit().await?;
+        app.wake.announced();
         app.waiters.wake(&message.id);
         return Ok(None);
     }
@@ -262,21 +264,51 @@ async fn not_sent(
         crate::flows::reconcile::hurry(app, tx, account).await?;
     }
     let status = if error.retry == Retry::Unknown { Status::Unknown } else { Status::Failed };
-    messages::update_unsent(tx, &message.id, status, &stored(error)).await?;
-    give_up_rest(tx, message, error).await?;
-    jobs::delete(tx, &job.id).await
+    jobs::delete(tx, &job.id).await?;
+    if messages::update_unsent(tx, &message.id, status, &stored(error)).await? {
+        if status == Status::Failed {
+            failed(app, tx, account, message, &stored(error)).await?;
+        }
+        give_up_rest(app, tx, account, message, error).await?;
+    }
+    Ok(())
+}
+
+/// Tells that a message will not be sent.
+async fn failed(
+    app: &App,
+    tx: &mut Tx,
+    account: &Account,
+    message: &Message,
+    error: &Value,
+) -> posta_store::Result<()> {
+    let owner = &account.workspace_id;
+    let conversation = conversations::get(tx, owner, &message.conversation_id).await?;
+    let payload = Payload::MessageStatus {
+        message: message_block(account, &conversation, message),
+        status_at: app.clock.now(),
+        error: Some(FailureBlock::of(&app.config.public_url, error)),
+        conversation: ConversationBlock::from(&conversation),
+        account: InboxAccount::from(account),
+    };
+    announce::announce(app, tx, account, "message.failed", &payload).await.map(drop)
 }
 
 /// What follows in the same request would make no sense without this part.
 async fn give_up_rest(
+    app: &App,
     tx: &mut Tx,
+    account: &Account,
     message: &Message,
     error: &ConnectorError,
 ) -> posta_store::Result<()> {
     let why = format!("not tried, because of the part before it: {}", error.message);
-    let rest = ConnectorError { message: why, ..error.clone() };
+    let rest = stored(&ConnectorError { message: why, ..error.clone() });
     let first = message.part_of.as_ref().unwrap_or(&message.id);
-    sends::update_rest_failed(tx, first, &stored(&rest)).await.map(drop)
+    for part in sends::update_rest_failed(tx, first, &rest).await? {
+        failed(app, tx, account, &part, &rest).await?;
+    }
+    Ok(())
 }
 
 /// Adds up to a fifth, so that what failed together does not come back together.

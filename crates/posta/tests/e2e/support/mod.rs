@@ -235,6 +235,7 @@ impl Stage {
             "message.received",
             "message.sent",
             "message.read",
+            "message.failed",
             "message.edited",
             "message.deleted",
             "reaction.received",
