@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::FmtSpan;
 
@@ -49,10 +49,22 @@ pub fn count() {
     recorder();
 }
 
+/// The bounds that times and sizes are sorted by.
+const BUCKETS: &[(&str, &[f64])] = &[
+    ("posta_ingest_commit_seconds", &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0]),
+    ("posta_ingest_batch_rows", &[1.0, 4.0, 16.0, 64.0, 256.0, 1024.0]),
+    ("posta_delivery_seconds", &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0]),
+];
+
 fn recorder() -> &'static PrometheusHandle {
     static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
     RECORDER.get_or_init(|| {
-        PrometheusBuilder::new().install_recorder().expect("nobody else sets up a recorder")
+        let mut builder = PrometheusBuilder::new();
+        for (name, buckets) in BUCKETS {
+            let name = Matcher::Full((*name).to_owned());
+            builder = builder.set_buckets_for_metric(name, buckets).expect("there are buckets");
+        }
+        builder.install_recorder().expect("nobody else sets up a recorder")
     })
 }
 

@@ -4,6 +4,7 @@
 use posta_core::id::{InboundId, OauthAppId};
 use posta_core::time::Timestamp;
 use sqlx::types::Json;
+use sqlx::{Postgres, Sqlite, Transaction};
 
 use crate::sql::{claim, sql};
 use crate::text::text;
@@ -41,30 +42,68 @@ pub enum State {
     Unrouted,
 }
 
-/// How many rows one statement inserts; both databases bound the number of parameters.
-const CHUNK: usize = 1000;
+/// How many rows one statement inserts on SQLite, the largest that fits first: with few different
+/// texts each is prepared once.
+const CHUNKS: [usize; 4] = [512, 64, 8, 1];
 
 /// Adds webhooks, all of them pending.
 pub async fn insert_all(tx: &mut Tx, rows: &[Inbound]) -> Result<()> {
-    for chunk in rows.chunks(CHUNK) {
-        sql!(tx, |c| {
-            let mut query = sqlx::QueryBuilder::new(
-                "INSERT INTO inbound (id, platform, verified_by, body, state, attempts, due_at,
-                     received_at) ",
-            );
-            query.push_values(chunk, |mut row, inbound| {
-                row.push_bind(&inbound.id)
-                    .push_bind(&inbound.platform)
-                    .push_bind(&inbound.verified_by)
-                    .push_bind(&inbound.body)
-                    .push_bind(State::Pending)
-                    .push_bind(inbound.attempts)
-                    .push_bind(inbound.received_at)
-                    .push_bind(inbound.received_at);
-            });
-            query.build().execute(c).await?.rows_affected()
-        });
+    match tx {
+        Tx::Sqlite(tx) => {
+            let mut rest = rows;
+            while let Some(size) = CHUNKS.into_iter().find(|size| *size <= rest.len()) {
+                let (chunk, others) = rest.split_at(size);
+                insert_chunk(tx, chunk).await?;
+                rest = others;
+            }
+            Ok(())
+        }
+        Tx::Postgres(tx) => insert_arrays(tx, rows).await,
     }
+}
+
+const INSERT: &str =
+    "INSERT INTO inbound (id, platform, verified_by, body, state, attempts, due_at,
+     received_at) ";
+
+async fn insert_chunk(tx: &mut Transaction<'_, Sqlite>, chunk: &[Inbound]) -> Result<()> {
+    let mut query = sqlx::QueryBuilder::new(INSERT);
+    query.push_values(chunk, |mut row, inbound| {
+        row.push_bind(&inbound.id)
+            .push_bind(&inbound.platform)
+            .push_bind(&inbound.verified_by)
+            .push_bind(&inbound.body)
+            .push_bind(State::Pending)
+            .push_bind(inbound.attempts)
+            .push_bind(inbound.received_at)
+            .push_bind(inbound.received_at);
+    });
+    query.build().execute(&mut **tx).await?;
+    Ok(())
+}
+
+/// One statement whatever the number of rows, prepared once.
+async fn insert_arrays(tx: &mut Transaction<'_, Postgres>, rows: &[Inbound]) -> Result<()> {
+    let of = |of: fn(&Inbound) -> &str| rows.iter().map(of).collect::<Vec<_>>();
+    let verified: Vec<_> = rows.iter().map(|row| &row.verified_by).collect();
+    let bodies: Vec<&[u8]> = rows.iter().map(|row| row.body.as_slice()).collect();
+    let attempts: Vec<i64> = rows.iter().map(|row| row.attempts).collect();
+    let times: Vec<i64> = rows.iter().map(|row| row.received_at.as_millis()).collect();
+    sqlx::query(
+        "INSERT INTO inbound (id, platform, verified_by, body, state, attempts, due_at,
+             received_at)
+         SELECT r.id, r.platform, r.verified_by, r.body, 'pending', r.attempts, r.at, r.at
+         FROM UNNEST($1::TEXT[], $2::TEXT[], $3::JSONB[], $4::BYTEA[], $5::BIGINT[], $6::BIGINT[])
+             AS r (id, platform, verified_by, body, attempts, at)",
+    )
+    .bind(of(|row| row.id.as_str()))
+    .bind(of(|row| &row.platform))
+    .bind(verified)
+    .bind(bodies)
+    .bind(attempts)
+    .bind(times)
+    .execute(&mut **tx)
+    .await?;
     Ok(())
 }
 

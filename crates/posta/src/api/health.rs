@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
-use posta_store::{early, fetches, inbound};
+use posta_store::{Tx, deliveries, early, fetches, inbound, jobs, renewals};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -50,6 +50,22 @@ pub(crate) async fn ready(State(app): State<App>) -> (StatusCode, Json<Probe>) {
     }
 }
 
+/// How long the oldest work of each kind has been due.
+async fn lags(app: &App, tx: &mut Tx) -> Result<()> {
+    let now = app.clock.now();
+    for (work, due) in [
+        ("inbound", inbound::find_next_due(tx).await?),
+        ("fetch", fetches::find_next_due(tx).await?),
+        ("send", jobs::find_next_due(tx).await?),
+        ("deliver", deliveries::find_next_due(tx).await?),
+        ("renew", renewals::find_next_due(tx).await?),
+    ] {
+        let lag = due.filter(|due| *due < now).map(|due| now.since(due)).unwrap_or_default();
+        metrics::gauge!("posta_lag_seconds", "work" => work).set(lag.as_secs_f64());
+    }
+    Ok(())
+}
+
 /// Tells what this process has counted, and what waits or was not understood in the database.
 pub(crate) async fn counted(State(app): State<App>) -> Result<impl IntoResponse> {
     let mut tx = app.db.read().await?;
@@ -75,6 +91,9 @@ pub(crate) async fn counted(State(app): State<App>) -> Result<impl IntoResponse>
         #[expect(clippy::cast_precision_loss, reason = "nobody keeps 2^52 rows")]
         metrics::gauge!(name, "state" => state).set(count as f64);
     }
+    let waiting = u32::try_from(app.ingest.waiting()).unwrap_or(u32::MAX);
+    metrics::gauge!("posta_ingest_waiting").set(f64::from(waiting));
+    lags(&app, &mut tx).await?;
     let text = [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
     Ok((text, crate::telemetry::counted()))
 }

@@ -5,6 +5,7 @@ use posta_store::inbound::{self, Inbound};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 use crate::app::App;
+use crate::telemetry::Stopwatch;
 
 /// How many webhooks may wait; more are refused, so that the platform sends them again.
 const QUEUE: usize = 4096;
@@ -42,6 +43,12 @@ impl Ingest {
     pub fn new() -> Self {
         let (sender, receiver) = mpsc::channel(QUEUE);
         Self { sender, receiver: Mutex::new(receiver) }
+    }
+
+    /// How many webhooks wait to be written.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.sender.max_capacity() - self.sender.capacity()
     }
 
     /// Stores a webhook and returns once it is on the disk.
@@ -92,7 +99,12 @@ pub async fn run(app: App) {
 }
 
 async fn write(app: &App, rows: &[Inbound]) -> posta_store::Result<()> {
+    let watch = Stopwatch::start();
     let mut tx = app.db.write().await?;
     inbound::insert_all(&mut tx, rows).await?;
-    tx.commit().await
+    tx.commit().await?;
+    let count = u32::try_from(rows.len()).unwrap_or(u32::MAX);
+    metrics::histogram!("posta_ingest_batch_rows").record(f64::from(count));
+    metrics::histogram!("posta_ingest_commit_seconds").record(watch.elapsed().as_secs_f64());
+    Ok(())
 }

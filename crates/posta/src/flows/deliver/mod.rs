@@ -169,6 +169,7 @@ async fn post(app: &App, parcel: &Parcel<'_>) -> (Attempt, Option<Duration>) {
     }
     let outcome = if attempt.is_success { "delivered" } else { "failed" };
     metrics::counter!("posta_deliveries_total", "outcome" => outcome).increment(1);
+    metrics::histogram!("posta_delivery_seconds").record(watch.elapsed().as_secs_f64());
     tracing::info!(
         endpoint.id = %attempt.endpoint_id, event.id = %attempt.event_id,
         event.kind = parcel.kind, success = attempt.is_success, status = attempt.status_code,

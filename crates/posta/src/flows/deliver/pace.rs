@@ -92,7 +92,7 @@ impl Paces {
         if !is_success || is_slow {
             if pace.deaf_for == 0 {
                 pace.limit = (pace.limit / 2.0).max(1.0);
-                pace.deaf_for = pace.in_flight;
+                pace.deaf_for = pace.in_flight + 1;
             }
             pace.is_starting = false;
         } else if pace.is_starting {
