@@ -283,6 +283,13 @@ pub async fn find_next_due(tx: &mut Tx) -> Result<Option<Timestamp>> {
     .await)
 }
 
+/// Counts the deliveries of all workspaces that will be tried, for the first time or again.
+pub async fn count_pending(tx: &mut Tx) -> Result<i64> {
+    sql!(tx, |c| sqlx::query_scalar("SELECT COUNT(*) FROM deliveries WHERE state = 'pending'")
+        .fetch_one(c)
+        .await)
+}
+
 /// Counts the deliveries in a state.
 pub async fn count(tx: &mut Tx, owner: &WorkspaceId, state: State) -> Result<i64> {
     sql!(tx, |c| sqlx::query_scalar(

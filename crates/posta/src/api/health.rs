@@ -83,10 +83,12 @@ pub(crate) async fn counted(State(app): State<App>) -> Result<impl IntoResponse>
     }
     let (waiting, given_up) = fetches::count(&mut tx).await?;
     let early = early::count(&mut tx).await?;
+    let pending = deliveries::count_pending(&mut tx).await?;
     for (name, state, count) in [
         ("posta_fetches", "waiting", waiting),
         ("posta_fetches", "given_up", given_up),
         ("posta_early_events", "waiting", early),
+        ("posta_delivery_rows", "pending", pending),
     ] {
         #[expect(clippy::cast_precision_loss, reason = "nobody keeps 2^52 rows")]
         metrics::gauge!(name, "state" => state).set(count as f64);

@@ -198,6 +198,7 @@ async fn states_are_counted_per_workspace(store: &Store) {
         assert_eq!(deliveries::count(&mut tx, mine, state).await.unwrap(), 1);
         assert_eq!(deliveries::count(&mut tx, theirs, state).await.unwrap(), 0);
     }
+    assert_eq!(deliveries::count_pending(&mut tx).await.unwrap(), 1);
 }
 
 fn attempt(store: &Store, endpoint: &Endpoint, event: &EventId, number: i64) -> Attempt {
