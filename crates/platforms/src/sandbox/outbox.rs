@@ -215,10 +215,7 @@ impl Outbox {
         if !parcel.is_behind {
             mail.let_through(platform, &app.client_id, now);
         }
-        let is_over = |status| matches!(status, Status::Delivered | Status::Dropped);
-        if mail.deliveries.len() > KEPT && is_over(mail.deliveries[0].status) {
-            mail.deliveries.pop_front();
-        }
+        mail.forget();
         drop(mail);
         self.changed.send_replace(());
     }
@@ -268,6 +265,18 @@ impl Mail {
         sending.map(|delivery| delivery.url.clone()).collect()
     }
 
+    /// Forgets what was finished longest ago, beyond what is kept. One that took many tries is thereby
+    /// kept as long after its end as any other.
+    fn forget(&mut self) {
+        let is_over = |one: &Delivery| matches!(one.status, Status::Delivered | Status::Dropped);
+        let over = self.deliveries.iter().enumerate().filter(|(_, one)| is_over(one));
+        let oldest = over.clone().min_by_key(|(_, one)| one.attempts.last().map(|last| last.at));
+        let place = oldest.map(|(place, _)| place).filter(|_| over.count() > KEPT);
+        if let Some(place) = place {
+            self.deliveries.remove(place);
+        }
+    }
+
     /// Puts what waited for a later one of the same app behind it.
     fn let_through(&mut self, platform: &str, client_id: &str, now: Timestamp) {
         let is_meant = |delivery: &Delivery| {
@@ -312,4 +321,44 @@ impl Delivery {
 
 fn as_text<S: serde::Serializer>(body: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&String::from_utf8_lossy(body))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn delivery(id: u64, status: Status, tried_at: i64) -> Delivery {
+        Delivery {
+            id,
+            platform: String::new(),
+            client_id: String::new(),
+            url: Url::parse("http://127.0.0.1/").unwrap(),
+            headers: BTreeMap::new(),
+            body: Vec::new(),
+            accounts: BTreeSet::new(),
+            created_at: Timestamp::from_millis(0),
+            status,
+            alerted: false,
+            next_attempt_at: None,
+            is_behind: false,
+            attempts: vec![Attempt { at: Timestamp::from_millis(tried_at), answer: None }],
+        }
+    }
+
+    #[test]
+    fn what_took_many_tries_is_kept_as_long_as_any_other() {
+        let mut mail = Mail::default();
+        // The first one is still tried, the second has just been taken, the others long ago.
+        mail.deliveries.push_back(delivery(1, Status::Waiting, 1));
+        mail.deliveries.push_back(delivery(2, Status::Delivered, 1_000_000));
+        for id in 3..KEPT as u64 + 2 {
+            mail.deliveries.push_back(delivery(id, Status::Delivered, id.cast_signed()));
+        }
+        mail.forget();
+        assert_eq!(mail.deliveries.len(), KEPT + 1, "a thousand that are over are kept");
+        mail.deliveries.push_back(delivery(0, Status::Delivered, 1_000_001));
+        mail.forget();
+        let ids: Vec<u64> = mail.deliveries.iter().map(|one| one.id).take(4).collect();
+        assert_eq!((mail.deliveries.len(), ids), (KEPT + 1, vec![1, 2, 4, 5]));
+    }
 }
