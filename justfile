@@ -19,6 +19,10 @@ test *arguments:
 test-pg url *arguments:
     POSTA_REQUIRE_POSTGRES=1 POSTA_TEST_POSTGRES_URL={{url}} cargo test --workspace {{arguments}}
 
+# Run real servers under load and faults, and balance the books: docs/reliability.md
+ledger *arguments:
+    cargo xtask ledger {{arguments}}
+
 # Write every generated file
 gen:
     cargo xtask gen

@@ -3,11 +3,13 @@
 #![expect(clippy::print_stdout, reason = "a developer's tool speaks on its standard output")]
 
 mod generate;
+mod ledger;
 mod new_platform;
 mod source;
 mod tidy;
 mod tree;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -36,11 +38,19 @@ enum Chore {
         /// Its name in the unified API: lower-case letters and digits.
         name: String,
     },
+    /// Run real servers under load and faults, and balance what went in with what came out;
+    /// `cargo xtask ledger --help` lists its options. `--release` builds for speed.
+    #[command(disable_help_flag = true)]
+    Ledger {
+        /// What the ledger takes.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+        arguments: Vec<OsString>,
+    },
 }
 
 fn main() -> ExitCode {
     match run(&Arguments::parse().chore) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             println!("xtask: {error:#}");
             ExitCode::FAILURE
@@ -48,7 +58,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(chore: &Chore) -> anyhow::Result<()> {
+fn run(chore: &Chore) -> anyhow::Result<ExitCode> {
     let here = std::env::current_dir()?;
     // Found where it runs, not where it was built: checkouts may share one build folder.
     let root = here
@@ -56,8 +66,10 @@ fn run(chore: &Chore) -> anyhow::Result<()> {
         .find(|folder| folder.join("Cargo.lock").is_file())
         .context("run this inside the repository")?;
     match chore {
-        Chore::Tidy => tidy::run(root),
-        Chore::Gen { check } => generate::run(root, *check),
-        Chore::NewPlatform { name } => new_platform::run(root, name),
+        Chore::Tidy => tidy::run(root)?,
+        Chore::Gen { check } => generate::run(root, *check)?,
+        Chore::NewPlatform { name } => new_platform::run(root, name)?,
+        Chore::Ledger { arguments } => return ledger::run(root, arguments),
     }
+    Ok(ExitCode::SUCCESS)
 }
