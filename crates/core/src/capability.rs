@@ -57,6 +57,9 @@ pub struct Limits {
     pub buttons: Option<ButtonLimit>,
     /// The cards of one message; `None` when none.
     pub cards: Option<CardLimit>,
+    /// How long the platform's lists keep a conversation in which the account never wrote; `None`
+    /// when for good.
+    pub request_life: Option<Duration>,
     /// How long after a comment it can be answered privately, once; `None` when never.
     pub private_reply: Option<Duration>,
     /// Whether a post of the account's own can be shared.

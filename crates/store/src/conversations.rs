@@ -334,3 +334,17 @@ pub async fn delete(tx: &mut Tx, owner: &WorkspaceId, id: &ConversationId) -> Re
         .rows_affected());
     Ok(messages)
 }
+
+/// Counts the conversations of an account that are silent since before a time and in which the
+/// account never wrote.
+pub async fn count_unanswered(tx: &mut Tx, account: &AccountId, before: Timestamp) -> Result<i64> {
+    sql!(tx, |c| sqlx::query_scalar(
+        "SELECT COUNT(*) FROM conversations c WHERE c.account_id = $1 AND c.updated_at < $2
+             AND NOT EXISTS (SELECT 1 FROM messages m
+                             WHERE m.conversation_id = c.id AND m.direction = 'outgoing')"
+    )
+    .bind(account)
+    .bind(before)
+    .fetch_one(c)
+    .await)
+}

@@ -70,6 +70,7 @@ static LIMITS: Limits = Limits {
     }),
     buttons: Some(ButtonLimit { max: 3, title: 20, text: 640, has_phone: false }),
     cards: Some(CardLimit { max: 10, text: 80, buttons: 3 }),
+    request_life: Some(Duration::from_hours(30 * 24)),
     private_reply: Some(Duration::from_hours(7 * 24)),
     shares: true,
     stickers: &["like_heart"],

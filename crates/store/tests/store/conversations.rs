@@ -21,6 +21,7 @@ both! {
     a_message_that_arrives_while_its_conversation_is_deleted_goes_with_it,
     what_an_owner_changes_undoes_nothing_that_arrives_meanwhile,
     what_arrives_undoes_nothing_that_an_owner_changed_meanwhile,
+    what_nobody_answered_is_counted,
 }
 
 async fn a_handle_is_noted_once(store: &Store) {
@@ -300,4 +301,19 @@ async fn what_arrives_undoes_nothing_that_an_owner_changed_meanwhile(store: &Sto
     let kept = conversations::get(&mut tx, owner, id).await.unwrap();
     assert_eq!((kept.status, kept.updated_at), (Status::Archived, at(8)));
     assert_eq!(kept.last_message.as_deref(), Some("Four cakes"));
+}
+
+async fn what_nobody_answered_is_counted(store: &Store) {
+    let account = store.account().await;
+    let asked = store.conversation(&account, "asked").await;
+    let answered = store.conversation(&account, "answered").await;
+    store.insert(&store.new_incoming(&asked, "m-1", at(0))).await;
+    store.insert(&store.new_outgoing(&answered, "Hi")).await;
+    let later = asked.updated_at.plus(std::time::Duration::from_secs(1));
+    let mut tx = store.read().await;
+    for (before, expected) in [(asked.updated_at, 0), (later, 1)] {
+        let count = conversations::count_unanswered(&mut tx, &account.id, before).await.unwrap();
+        assert_eq!(count, expected);
+    }
+    assert_eq!(conversations::count_unanswered(&mut tx, &store.id(), later).await.unwrap(), 0);
 }

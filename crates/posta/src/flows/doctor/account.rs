@@ -60,6 +60,7 @@ pub(super) async fn findings(app: &App, account: &Account) -> posta_store::Resul
     }
     findings.extend(held(platform, &conversations));
     findings.extend(limits(account, app.clock.now()));
+    findings.extend(forgotten(app, platform, account).await?);
     ids.extend(account.app_scoped_id.clone().map(RemoteAccount::new));
     ids.dedup();
     findings.extend(routing(app, platform, account, &ids).await?);
@@ -210,6 +211,31 @@ fn limits(account: &Account, now: Timestamp) -> Option<Finding> {
             .cause("The platform said that what it allows the account or the app is used up, or nearly.")
             .remedy("Wait; what was sent goes out by itself then. If it comes often, see which other program uses the same app."),
     )
+}
+
+/// Conversations that the platform's lists no longer have, so that neither an import nor a comparison
+/// sees them. That stops nothing that is written from now on.
+async fn forgotten(
+    app: &App,
+    platform: &'static dyn Platform,
+    account: &Account,
+) -> posta_store::Result<Option<Finding>> {
+    let Some(life) = platform.limits().request_life else {
+        return Ok(None);
+    };
+    let mut tx = app.db.read().await?;
+    let before = app.clock.now().minus(life);
+    let count = conversations::count_unanswered(&mut tx, &account.id, before).await?;
+    if count == 0 {
+        return Ok(None);
+    }
+    let days = life.as_secs() / 86_400;
+    let seen = format!("{count} conversation(s), silent for {days} days, were never answered");
+    Ok(Some(
+        Finding::fine("requests", seen)
+            .cause("Such conversations may still be in the owner's folder of requests, and the platform no longer lists them there.")
+            .remedy("Answer requests in time. What Posta has of them stays; what it missed in them cannot be read any more."),
+    ))
 }
 
 /// What the sends of the last days have in common that the platform refused. Those from before the

@@ -276,3 +276,24 @@ story! {
         says(&found["call"], "url", "/subscribed_apps");
     }
 }
+
+story! {
+    /// Requests that nobody answered for a month are no longer listed by the platform, and are told of.
+    async fn forgotten_requests_are_told_of(stage: Stage) {
+        stage.connect().await;
+        stage.writes("mira.demo", "Will you answer me?").await;
+        stage.writes("theo.demo", "And me?").await;
+        stage.settle().await;
+        stage.send(MIRA, "Of course", &[]).await.expect(200);
+        stage.settle().await;
+        let checks = |report: &Value| -> Vec<String> {
+            let findings = report["findings"].as_array().unwrap();
+            findings.iter().map(|one| one["check"].as_str().unwrap().to_owned()).collect()
+        };
+        assert!(!checks(&stage.diagnosis().await).contains(&"requests".to_owned()));
+        stage.pass(Duration::from_hours(31 * 24)).await;
+        let found = Stage::found(&stage.diagnosis().await, "requests", "fine");
+        says(&found, "seen", "1 conversation(s), silent for 30 days");
+        says(&found, "cause", "folder of requests");
+    }
+}

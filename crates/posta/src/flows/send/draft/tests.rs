@@ -21,6 +21,7 @@ fn limits() -> Limits {
         }),
         buttons: Some(ButtonLimit { max: 2, title: 5, text: 10, has_phone: false }),
         cards: Some(CardLimit { max: 2, text: 5, buttons: 1 }),
+        request_life: None,
         private_reply: None,
         shares: true,
         stickers: &["heart"],
