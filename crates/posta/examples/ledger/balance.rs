@@ -1,6 +1,7 @@
 //! The balance: what went in, what is there, what came out, and every id that does not agree.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use anyhow::Context;
 use serde_json::{Value, json};
@@ -13,9 +14,10 @@ use crate::world::{Disruption, EVENTS, SCHEDULE, World};
 /// How many ids of one problem are printed.
 const SHOWN: usize = 20;
 
-/// How long before a blow a delivery may have been answered and not yet noted, and how long after it
-/// everything is as it was.
-const NOTING: std::time::Duration = std::time::Duration::from_secs(2);
+/// How long before a blow a delivery may have been answered and not yet noted, on a machine that has
+/// other things to do, too; and how long after it everything is as it was.
+const NOTING: Duration = Duration::from_secs(10);
+const AFTER: Duration = Duration::from_secs(2);
 
 /// The balance.
 pub(crate) struct Balance {
@@ -173,7 +175,7 @@ impl Balance {
     fn doubled(&mut self, taken: &Taken, disruptions: &[Disruption]) {
         let is_in_flight = |at: &posta_core::time::Timestamp| {
             let is_near =
-                |one: &Disruption| *at >= one.from.minus(NOTING) && *at <= one.until.plus(NOTING);
+                |one: &Disruption| *at >= one.from.minus(NOTING) && *at <= one.until.plus(AFTER);
             disruptions.iter().any(is_near)
         };
         let in_flight = taken.values().flatten().filter(|at| is_in_flight(at)).count();

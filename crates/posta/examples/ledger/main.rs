@@ -25,7 +25,7 @@ use balance::Balance;
 use world::World;
 
 /// How long all may take to come to rest after the load: the longest lease, hold and call.
-const SETTLING: Duration = Duration::from_mins(4);
+const SETTLING: Duration = Duration::from_mins(6);
 
 /// How long to wait before it is looked whether all has come to rest, at first and at most.
 const LOOK: Duration = Duration::from_secs(4);
@@ -51,7 +51,7 @@ struct Arguments {
     #[arg(long)]
     nodes: Option<usize>,
     /// How many messages people write in a second.
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, default_value_t = 4)]
     rate: u64,
     /// Print the balance as one JSON object.
     #[arg(long)]

@@ -39,7 +39,8 @@ impl Program {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.path);
         command.args(arguments).current_dir(&self.folder).stdin(Stdio::null());
-        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        // What is set for a server of the user's own must not reach these.
+        command.env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }
 }
