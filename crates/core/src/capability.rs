@@ -150,6 +150,22 @@ pub enum CallClass {
     Other,
 }
 
+impl CallClass {
+    /// Returns the word for it, in settings and in the database.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Media => "media",
+            Self::Conversations => "conversations",
+            Self::PrivateReply => "private_reply",
+            Self::LiveReply => "live_reply",
+            Self::Publishing => "publishing",
+            Self::Other => "other",
+        }
+    }
+}
+
 /// How often a class of calls may be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {

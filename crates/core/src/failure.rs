@@ -175,6 +175,9 @@ codes! {
         "Wait for it, then repeat the request to get its answer.";
     InvalidResourceState = "invalid_resource_state", 409, InvalidRequestError,
         "The thing is not in a state that allows this.", "Read it again and decide anew.";
+    MessageCancelled = "message_cancelled", 409, InvalidRequestError,
+        "The message was called off before it was sent.",
+        "Send it again under another idempotency key if it is wanted after all.";
     ProfileNameConflict = "profile_name_conflict", 409, InvalidRequestError,
         "Another profile has this name.", "Choose another name.";
     ProfileExternalIdConflict = "profile_external_id_conflict", 409, InvalidRequestError,

@@ -17,8 +17,8 @@ use crate::api::{
     connect, conversation_acts, conversation_list, conversation_search, conversations, describe,
     docs, doctor, event_log, events, follow_status, follower_stats, health, history, inbound, keys,
     labels, media, mentions, menus, messages, moderation, oauth_app_list, oauth_app_test,
-    oauth_apps, observe, posts, private_reply, profiles, reactions, replays, send, subscription,
-    webhook_logs, webhook_redeliver, webhook_rotate, webhook_test, webhooks,
+    oauth_apps, observe, posts, private_reply, profiles, queue, reactions, replays, send,
+    subscription, webhook_logs, webhook_redeliver, webhook_rotate, webhook_test, webhooks,
 };
 use crate::app::App;
 
@@ -38,6 +38,8 @@ fn with_key() -> OpenApiRouter<App> {
         .routes(routes!(account_health::one))
         .routes(routes!(doctor::diagnose))
         .routes(routes!(follow_status::get))
+        .routes(routes!(queue::list))
+        .routes(routes!(queue::cancel))
         .routes(routes!(subscription::get, subscription::repair))
         .routes(routes!(oauth_app_list::list, oauth_apps::create))
         .routes(routes!(history::import, history::import_again))

@@ -27,14 +27,29 @@ pub struct Job {
     pub created_at: Timestamp,
     /// Until when it may wait for its account to be connected again; `None` when it does not.
     pub hold_until: Option<Timestamp>,
+    /// The account it is done for; `None` for one that an older version added.
+    pub account_id: Option<AccountId>,
+    /// The class of calls it takes; `None` for one that an older version added.
+    pub class: Option<String>,
+    /// How much it matters; the least number comes first.
+    pub priority: i64,
+    /// The time it is not to be done before, if somebody chose one.
+    pub send_at: Option<Timestamp>,
+}
+
+macro_rules! columns {
+    () => {
+        "id, kind, lane, workspace_id, subject, attempts, due_at, created_at, hold_until, account_id,
+             class, priority, send_at"
+    };
 }
 
 /// Adds a job.
 pub async fn insert(tx: &mut Tx, job: &Job) -> Result<()> {
     sql!(tx, |c| sqlx::query(
         "INSERT INTO jobs (id, kind, lane, workspace_id, subject, attempts, due_at, created_at,
-             hold_until)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+             hold_until, account_id, class, priority, send_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
     )
     .bind(&job.id)
     .bind(&job.kind)
@@ -45,6 +60,10 @@ pub async fn insert(tx: &mut Tx, job: &Job) -> Result<()> {
     .bind(job.due_at)
     .bind(job.created_at)
     .bind(job.hold_until)
+    .bind(&job.account_id)
+    .bind(&job.class)
+    .bind(job.priority)
+    .bind(job.send_at)
     .execute(c)
     .await?
     .rows_affected());
@@ -63,9 +82,11 @@ pub async fn claim(tx: &mut Tx, now: Timestamp, until: Timestamp, limit: i64) ->
                  AND NOT EXISTS (SELECT 1 FROM jobs e WHERE e.lane = j.lane
                      AND (e.attempts = 0, e.id) < (j.attempts = 0, j.id))
              ORDER BY j.due_at, j.id LIMIT $3",
-        ") UPDATE jobs SET attempts = attempts + 1, due_at = $2
-         WHERE id IN (SELECT id FROM due)
-         RETURNING id, kind, lane, workspace_id, subject, attempts, due_at, created_at, hold_until",
+        concat!(
+            ") UPDATE jobs SET attempts = attempts + 1, due_at = $2
+             WHERE id IN (SELECT id FROM due) RETURNING ",
+            columns!()
+        ),
         |text, c| sqlx::query_as(text).bind(now).bind(until).bind(limit).fetch_all(c).await
     )
 }

@@ -33,6 +33,7 @@ pub mod people;
 pub mod private_replies;
 pub mod profiles;
 pub mod purges;
+pub mod queue;
 pub mod recoveries;
 pub mod renewals;
 pub mod replays;

@@ -131,6 +131,8 @@ pub enum Status {
     Failed,
     /// The platform may have it. Never sent again without looking.
     Unknown,
+    /// It was called off before the platform was asked.
+    Cancelled,
 }
 
 macro_rules! columns {

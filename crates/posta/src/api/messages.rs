@@ -94,7 +94,9 @@ pub(crate) struct MessageShape {
 
 fn status() -> Object {
     let about = "Where it stands; not in the hosted product.";
-    one_of(about, &["received", "queued", "sending", "sent", "failed", "unknown"])
+    one_of(about, &[
+        "received", "queued", "sending", "sent", "failed", "unknown", "cancelled",
+    ])
 }
 
 /// A reaction on a message.

@@ -44,6 +44,7 @@ pub(crate) mod page;
 pub(crate) mod posts;
 pub(crate) mod private_reply;
 pub(crate) mod profiles;
+pub(crate) mod queue;
 pub(crate) mod reactions;
 pub(crate) mod replays;
 pub(crate) mod send;

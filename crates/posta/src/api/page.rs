@@ -59,9 +59,12 @@ pub(crate) fn place(cursor: Option<&str>) -> Result<Option<Place>> {
         let (at, id) = text.split_once(' ')?;
         Some(Place { at: Timestamp::from_millis(at.parse().ok()?), id: id.to_owned() })
     };
-    let place = read()
-        .ok_or_else(|| ApiError::bad_value("cursor", "is not one that a list of ours gave out"))?;
-    Ok(Some(place))
+    read().map(Some).ok_or_else(foreign)
+}
+
+/// A cursor of somebody else's.
+pub(crate) fn foreign() -> ApiError {
+    ApiError::bad_value("cursor", "is not one that a list of ours gave out")
 }
 
 /// Writes a cursor into a list that is made anew for each page.
@@ -78,7 +81,7 @@ pub(crate) fn offset(cursor: Option<&str>) -> Result<usize> {
         let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
         text.strip_prefix("after ")?.parse().ok()
     };
-    read().ok_or_else(|| ApiError::bad_value("cursor", "is not one that a list of ours gave out"))
+    read().ok_or_else(foreign)
 }
 
 #[cfg(test)]

@@ -26,6 +26,7 @@ mod order;
 mod people;
 mod pitfalls;
 mod purge;
+mod queue;
 mod recover;
 mod renew;
 mod replays;

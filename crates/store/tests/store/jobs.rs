@@ -34,6 +34,10 @@ fn new(store: &Store, lane: &str, due_at: i64) -> Job {
         due_at: at(due_at),
         created_at: at(0),
         hold_until: None,
+        account_id: None,
+        class: Some("text".into()),
+        priority: 1,
+        send_at: Some(at(7)),
     }
 }
 

@@ -32,6 +32,7 @@ mod people;
 mod plans;
 mod profiles;
 mod purges;
+mod queue;
 mod recoveries;
 mod renewals;
 mod replays;

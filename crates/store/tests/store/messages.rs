@@ -83,7 +83,7 @@ async fn outgoing(
             Status::Failed | Status::Unknown => {
                 assert!(unsent(&mut tx, &message, status).await);
             }
-            Status::Received | Status::Queued | Status::Sending => {}
+            Status::Received | Status::Queued | Status::Sending | Status::Cancelled => {}
         }
         tx.commit().await.unwrap();
     }

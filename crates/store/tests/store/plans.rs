@@ -8,7 +8,7 @@ use std::sync::{Mutex, Once};
 use posta_store::conversations::{self, Filter, Place};
 use posta_store::{
     Open, Tx, deliveries, events, failures, inbound, jobs, keeps, media, message_changes, messages,
-    people, purges, windows,
+    people, purges, queue, windows,
 };
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -21,6 +21,7 @@ both! {
     lists_of_conversations_use_an_index,
     lists_of_messages_use_an_index,
     unsettled_messages_are_found_by_an_index,
+    the_queue_of_an_account_is_found_by_an_index,
     failed_messages_are_found_by_an_index,
     what_falls_due_in_conversations_is_found_by_an_index,
     the_event_log_is_entered_by_an_index,
@@ -192,6 +193,15 @@ async fn unsettled_messages_are_found_by_an_index(store: &Store) {
     drop(tx);
     for words in ["AND status = 'sending'", "AND status = 'unknown'"] {
         assert_uses(store, words, "messages_unsettled").await;
+    }
+}
+
+async fn the_queue_of_an_account_is_found_by_an_index(store: &Store) {
+    let mut tx = store.read().await;
+    queue::list(&mut tx, &store.id(), &store.id(), None, 1).await.unwrap();
+    drop(tx);
+    for index in ["jobs_by_account", "jobs_by_lane"] {
+        assert_uses(store, "WHERE j.account_id = $1 AND j.subject > $2", index).await;
     }
 }
 

@@ -299,6 +299,7 @@ async fn earlier(
     let is_on_its_way = |one: &Message| matches!(one.status, Status::Queued | Status::Sending);
     match messages.first().map(|first| first.status) {
         Some(Status::Sent) if !messages.iter().any(is_on_its_way) => Ok(Some(messages)),
+        Some(Status::Cancelled) => Ok(Some(messages)),
         Some(Status::Failed) => {
             known_requests::delete(tx, which).await?;
             known_requests::insert(tx, which, hash, app.clock.now()).await?;
@@ -324,7 +325,7 @@ async fn release(app: &App, which: Which<'_>, message: &MessageId) -> Result<()>
 /// is reported beside it.
 fn answer(messages: &[Message], warnings: Vec<Warning>, is_replay: bool) -> Result<Response> {
     let first = messages.first().ok_or_else(|| ApiError::internal("a send without messages"))?;
-    if matches!(first.status, Status::Failed | Status::Unknown) {
+    if is_lost(first) {
         return Err(failure(first));
     }
     let is_on_its_way = |one: &&Message| matches!(one.status, Status::Queued | Status::Sending);
@@ -351,8 +352,11 @@ fn answer(messages: &[Message], warnings: Vec<Warning>, is_replay: bool) -> Resu
     Ok(if is_replay { idempotency::replayed(response) } else { response })
 }
 
+fn is_lost(message: &Message) -> bool {
+    matches!(message.status, Status::Failed | Status::Unknown | Status::Cancelled)
+}
+
 fn partial_failure(messages: &[Message]) -> Option<PartialFailure> {
-    let is_lost = |one: &Message| matches!(one.status, Status::Failed | Status::Unknown);
     let index = messages.iter().position(is_lost)?;
     let lost = &messages[index];
     let error = failure(lost);
@@ -374,6 +378,10 @@ fn partial_failure(messages: &[Message]) -> Option<PartialFailure> {
 
 /// The stored reason why a message was not sent, as its sender hears it.
 fn failure(message: &Message) -> ApiError {
+    if message.status == Status::Cancelled {
+        let details = json!({"messageId": message.id});
+        return ApiError::plain(Code::MessageCancelled).details(details);
+    }
     let stored = message.error.as_ref().map(|json| json.0.clone()).unwrap_or_default();
     let mut error = stored_error(&stored);
     if message.status == Status::Unknown {

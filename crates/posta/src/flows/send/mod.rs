@@ -2,14 +2,16 @@
 
 mod attempt;
 mod draft;
+pub mod queue;
 mod split;
 
 use std::time::Duration;
 
+use posta_core::capability::CallClass;
 use posta_core::event::{Attachment, AttachmentKind, Direction};
 use posta_core::failure::{Code, ConnectorError};
 use posta_core::id::MessageId;
-use posta_core::message::{Content, MediaKind, MediaSource, Tag};
+use posta_core::message::{Content, Media, MediaKind, MediaSource, Tag};
 use posta_platforms::contract::Platform;
 use posta_store::accounts::{Account, State};
 use posta_store::conversations::Conversation;
@@ -17,7 +19,9 @@ use posta_store::idempotency::{self, Which};
 use posta_store::jobs::{self, Job};
 use posta_store::messages::{self, Message, Origin, Status};
 use posta_store::{Json, Tx};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 pub use self::attempt::{LEASE, attempt};
 pub(super) use self::attempt::{jittered, stored};
@@ -52,6 +56,38 @@ pub struct Request<'a> {
     pub idempotency: Option<Which<'a>>,
 }
 
+/// How much a message matters: the first goes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Priority {
+    /// A person waits for an answer of a person.
+    Human,
+    /// A program answers.
+    Automation,
+    /// It is one of many.
+    Bulk,
+}
+
+impl Priority {
+    /// What a message is that does not say.
+    fn of(sent_via: &str) -> Self {
+        match Sender::of(Some(sent_via)) {
+            Sender::Person => Self::Human,
+            Sender::Program | Sender::Automation => Self::Automation,
+        }
+    }
+
+    /// Reads what the database has.
+    #[must_use]
+    pub fn read(number: i64) -> Self {
+        match number {
+            ..=0 => Self::Human,
+            1 => Self::Automation,
+            _ => Self::Bulk,
+        }
+    }
+}
+
 /// A request that may be carried out.
 #[derive(Debug)]
 pub struct Allowed {
@@ -79,6 +115,7 @@ pub async fn enqueue(
     let due_at = hold_until.filter(|_| allowed.is_held).unwrap_or(now);
     let mut first = None;
     for content in allowed.messages {
+        let class = class(&content);
         let message = message(app, request, content, first.clone());
         messages::insert(tx, &message).await?;
         if let Some(content) = &message.content {
@@ -94,6 +131,10 @@ pub async fn enqueue(
             due_at,
             created_at: now,
             hold_until,
+            account_id: Some(request.account.id.clone()),
+            class: Some(class.as_str().to_owned()),
+            priority: Priority::of(request.sent_via) as i64,
+            send_at: None,
         };
         jobs::insert(tx, &job).await?;
         first.get_or_insert(message.id);
@@ -103,6 +144,15 @@ pub async fn enqueue(
         idempotency::update_message(tx, which, &first).await?;
     }
     Ok(first)
+}
+
+/// The class of calls that a message takes.
+fn class(content: &Content) -> CallClass {
+    let is_heavy = |one: &Media| matches!(one.kind, MediaKind::Audio | MediaKind::Video);
+    match content {
+        Content::Media { items, .. } if items.iter().any(is_heavy) => CallClass::Media,
+        _ => CallClass::Text,
+    }
 }
 
 /// Whether the account may send this now: the one place that asks. Nothing changes by asking.
