@@ -138,25 +138,61 @@ pub async fn find_next_due(tx: &mut Tx) -> Result<Option<Timestamp>> {
     .await)
 }
 
-/// Whether the job about this row waits for its account to be connected again.
-pub async fn is_held(tx: &mut Tx, subject: &str) -> Result<bool> {
+/// Whether the job about this row of an account waits for a time that was chosen, or for the account to
+/// be connected again.
+pub async fn is_put_off(
+    tx: &mut Tx,
+    account: &AccountId,
+    subject: &str,
+    now: Timestamp,
+) -> Result<bool> {
     let count: i64 = sql!(tx, |c| sqlx::query_scalar(
-        "SELECT COUNT(*) FROM jobs j
-             JOIN messages m ON m.id = j.subject
-             JOIN accounts a ON a.id = m.account_id
-         WHERE j.hold_until IS NOT NULL AND j.subject = $1 AND a.state <> 'connected'"
+        "SELECT COUNT(*) FROM jobs j JOIN accounts a ON a.id = j.account_id
+         WHERE j.account_id = $1 AND j.subject = $2
+             AND (j.send_at > $3 OR (j.hold_until IS NOT NULL AND a.state <> 'connected'))"
     )
+    .bind(account)
     .bind(subject)
+    .bind(now)
     .fetch_one(c)
     .await?);
     Ok(count > 0)
 }
 
-/// Makes the jobs due that wait for this account to be connected again.
+/// Lists the ids of the jobs of a lane, in their order.
+pub async fn list_lane(tx: &mut Tx, lane: &str) -> Result<Vec<JobId>> {
+    sql!(tx, |c| sqlx::query_scalar("SELECT id FROM jobs WHERE lane = $1 ORDER BY id")
+        .bind(lane)
+        .fetch_all(c)
+        .await)
+}
+
+/// Puts a job under a new id at the end of another lane, as one that was not tried and is due.
+pub async fn update_lane(
+    tx: &mut Tx,
+    id: &JobId,
+    new_id: &JobId,
+    lane: &str,
+    due_at: Timestamp,
+) -> Result<()> {
+    sql!(tx, |c| sqlx::query(
+        "UPDATE jobs SET id = $2, lane = $3, due_at = $4, attempts = 0 WHERE id = $1"
+    )
+    .bind(id)
+    .bind(new_id)
+    .bind(lane)
+    .bind(due_at)
+    .execute(c)
+    .await?
+    .rows_affected());
+    Ok(())
+}
+
+/// Makes the jobs due that wait for this account to be connected again, and for no chosen time.
 pub async fn update_released(tx: &mut Tx, account: &AccountId, now: Timestamp) -> Result<u64> {
     Ok(sql!(tx, |c| sqlx::query(
         "UPDATE jobs SET due_at = $2 WHERE hold_until IS NOT NULL AND due_at > $2
-             AND EXISTS (SELECT 1 FROM messages m WHERE m.id = jobs.subject
+             AND (send_at IS NULL OR send_at <= $2) AND EXISTS (SELECT 1 FROM messages m WHERE m.id = jobs.subject
                  AND m.account_id = $1 AND m.status = 'queued')"
     )
     .bind(account)

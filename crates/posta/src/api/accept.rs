@@ -55,6 +55,7 @@ pub(crate) async fn accept(
         tag: None,
         sent_via: SentVia::Api,
         may_wait: false,
+        send_at: None,
         is_dry_run: false,
         warnings: request.rest.into_iter().map(ignored).collect(),
     };

@@ -49,7 +49,8 @@ impl Waiters {
 }
 
 /// Waits until all messages of a request are settled, or the time for waiting is over, and returns
-/// them as they are then. What is held for a disconnected account is not waited for.
+/// them as they are then. What is held for a disconnected account, or for a time that was chosen, is not
+/// waited for.
 ///
 /// # Errors
 /// When the database failed, or the messages were deleted meanwhile.
@@ -67,12 +68,15 @@ pub async fn settled(
         let messages = sends::list(&mut tx, &account.workspace_id, first).await?;
         let is_open = |one: &&Message| matches!(one.status, Status::Queued | Status::Sending);
         let open = messages.iter().find(is_open).map(|one| one.id.clone());
-        let is_held = match &open {
-            Some(open) => jobs::is_held(&mut tx, open.as_str()).await?,
+        let is_put_off = match &open {
+            Some(open) => {
+                let now = app.clock.now();
+                jobs::is_put_off(&mut tx, &account.id, open.as_str(), now).await?
+            }
             None => false,
         };
         drop(tx);
-        let is_over = is_held || app.clock.now() >= deadline || app.stop.is_cancelled();
+        let is_over = is_put_off || app.clock.now() >= deadline || app.stop.is_cancelled();
         let Some(open) = open.filter(|_| !is_over) else {
             drop(woken);
             app.waiters.dismiss(&awaited);

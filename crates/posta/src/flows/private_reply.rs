@@ -295,6 +295,7 @@ async fn become_message(
         tag: None,
         sent_via: "api",
         may_wait: false,
+        send_at: None,
         idempotency: None,
     };
     let message = Message {

@@ -32,6 +32,7 @@ mod renew;
 mod replays;
 mod restart;
 mod scope;
+mod schedule;
 mod send;
 mod support;
 mod windows;

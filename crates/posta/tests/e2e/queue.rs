@@ -37,6 +37,7 @@ impl Stage {
                 tag: None,
                 sent_via: "api",
                 may_wait,
+                send_at: None,
                 idempotency: None,
             };
             ids.push(send::enqueue(&self.app, &mut tx, &request).await.unwrap());

@@ -25,6 +25,7 @@ async fn enqueue(stage: &Stage, text: &str) -> posta_core::id::MessageId {
         tag: None,
         sent_via: "api",
         may_wait: false,
+        send_at: None,
         idempotency: None,
     };
     let id = posta::flows::send::enqueue(&stage.app, &mut tx, &request).await.unwrap();

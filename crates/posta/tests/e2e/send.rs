@@ -266,6 +266,7 @@ story! {
                     tag: None,
                     sent_via: "api",
                     may_wait: false,
+                    send_at: None,
                     idempotency: None,
                 };
                 posta::flows::send::enqueue(&stage.app, &mut tx, &request).await.unwrap();

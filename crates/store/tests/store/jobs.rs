@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
-use posta_core::id::JobId;
-use posta_store::Db;
+use posta_core::id::{AccountId, JobId};
+use posta_store::{Db, Tx};
 use posta_store::accounts::{self, State};
 use posta_store::jobs::{self, Job};
 use tokio::task::JoinSet;
@@ -20,6 +20,7 @@ both! {
     a_job_that_comes_late_waits_for_the_one_at_work,
     a_limit_is_kept,
     many_workers_never_share_a_lane,
+    a_lane_moves_to_the_end_of_another,
     what_is_held_is_released_for_its_account,
 }
 
@@ -151,28 +152,58 @@ async fn a_job_that_comes_late_waits_for_the_one_at_work(store: &Store) {
     assert_eq!(ids(&claim(&store.db, 1, 9).await), [late.id.as_str()]);
 }
 
+async fn is_put_off(tx: &mut Tx, account: &AccountId, subject: &str, now: i64) -> bool {
+    jobs::is_put_off(tx, account, subject, at(now)).await.unwrap()
+}
+
+async fn a_lane_moves_to_the_end_of_another(store: &Store) {
+    let a1 = insert(store, "a", 0).await;
+    let a2 = insert(store, "a", 0).await;
+    let b1 = insert(store, "b", 0).await;
+    assert_eq!(claim(&store.db, 0, 9).await.len(), 2);
+    let mut tx = store.write().await;
+    let moved = jobs::list_lane(&mut tx, "a").await.unwrap();
+    assert_eq!(moved, [a1.id, a2.id]);
+    let new: [JobId; 2] = [store.id(), store.id()];
+    for (id, new) in moved.iter().zip(&new) {
+        jobs::update_lane(&mut tx, id, new, "b", at(1)).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    assert!(claim(&store.db, 1, 9).await.is_empty(), "one of the lane is at work");
+    finish(&store.db, &b1).await;
+    for id in &new {
+        let taken = claim(&store.db, 1, 9).await;
+        assert_eq!((ids(&taken), taken[0].attempts), (vec![id.as_str()], 1));
+        finish(&store.db, &taken[0]).await;
+    }
+}
+
 async fn what_is_held_is_released_for_its_account(store: &Store) {
     let account = store.account().await;
     let conversation = store.conversation(&account, "t1").await;
     let message = store.new_outgoing(&conversation, "One");
     assert!(store.insert(&message).await);
     let subject = message.id.to_string();
-    let held = Job { subject, hold_until: Some(at(90)), ..new(store, "a", 90) };
+    let account_id = Some(account.id.clone());
+    let held = Job { subject, account_id, hold_until: Some(at(90)), ..new(store, "a", 90) };
     add(store, &held).await;
     let plain = Job { subject: held.subject.clone(), ..new(store, "b", 90) };
     add(store, &plain).await;
     let mut tx = store.write().await;
-    assert!(!jobs::is_held(&mut tx, &held.subject).await.unwrap(), "it is connected");
+    assert!(!is_put_off(&mut tx, &account.id, &held.subject, 7).await, "it is connected");
+    assert!(is_put_off(&mut tx, &account.id, &held.subject, 6).await, "its time has not come");
     let (owner, state) = (&account.workspace_id, State::Dead);
     let reason = accounts::Reason { text: "x", code: "x" };
     let lost = accounts::update_unusable(&mut tx, owner, &account.id, state, reason, at(1)).await;
     assert!(lost.unwrap());
-    assert!(jobs::is_held(&mut tx, &held.subject).await.unwrap());
-    assert!(!jobs::is_held(&mut tx, "other").await.unwrap());
+    assert!(is_put_off(&mut tx, &account.id, &held.subject, 7).await);
+    assert!(!is_put_off(&mut tx, &account.id, "other", 7).await);
     assert_eq!(jobs::update_released(&mut tx, &store.id(), at(5)).await.unwrap(), 0);
-    assert_eq!(jobs::update_released(&mut tx, &account.id, at(5)).await.unwrap(), 1);
+    let early = jobs::update_released(&mut tx, &account.id, at(6)).await.unwrap();
+    assert_eq!(early, 0, "its time has not come");
+    assert_eq!(jobs::update_released(&mut tx, &account.id, at(7)).await.unwrap(), 1);
     tx.commit().await.unwrap();
-    let taken = claim(&store.db, 5, 9).await;
+    let taken = claim(&store.db, 7, 9).await;
     assert_eq!(ids(&taken), [held.id.as_str()]);
     assert_eq!(taken[0].hold_until, Some(at(90)));
 }

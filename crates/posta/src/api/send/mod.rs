@@ -15,6 +15,7 @@ use posta_core::time::Timestamp;
 use posta_store::Tx;
 use posta_store::accounts::Account;
 use posta_store::idempotency::{self as known_requests, Known, Which};
+use posta_store::jobs;
 use posta_store::messages::{Message, Status};
 use posta_store::sends;
 use serde::{Deserialize, Serialize};
@@ -174,6 +175,7 @@ pub(crate) async fn send(
         account_id: request.account_id,
         sent_via: request.sent_via,
         may_wait: request.hold,
+        send_at: request.send_at,
         is_dry_run: query.dry_run,
     };
     perform(&app, &caller, &key, &id, &hash, wish).await
@@ -186,6 +188,7 @@ pub(super) struct Wish {
     pub(super) tag: Option<Tag>,
     pub(super) sent_via: SentVia,
     pub(super) may_wait: bool,
+    pub(super) send_at: Option<Timestamp>,
     pub(super) is_dry_run: bool,
     pub(super) warnings: Vec<Warning>,
 }
@@ -217,6 +220,7 @@ pub(super) async fn perform(
         tag: wish.tag,
         sent_via: wish.sent_via.as_str(),
         may_wait: wish.may_wait,
+        send_at: wish.send_at,
         idempotency: which,
     };
     if wish.is_dry_run {
@@ -305,9 +309,17 @@ async fn earlier(
             known_requests::insert(tx, which, hash, app.clock.now()).await?;
             Ok(None)
         }
+        Some(Status::Queued) if is_put_off(app, tx, &messages).await? => Ok(Some(messages)),
         // On its way, or nobody knows: in no case is it sent again.
         _ => Err(idempotency::conflict()),
     }
+}
+
+/// Whether a request waits for its time, or for its account, so that nothing is soon known of it.
+async fn is_put_off(app: &App, tx: &mut Tx, messages: &[Message]) -> Result<bool> {
+    let Some(first) = messages.first() else { return Ok(false) };
+    let now = app.clock.now();
+    Ok(jobs::is_put_off(tx, &first.account_id, first.id.as_str(), now).await?)
 }
 
 /// Forgets a request whose message certainly was not sent, unless it has been repeated meanwhile.

@@ -3,6 +3,7 @@
 use axum::extract::{FromRequest, Request};
 use posta_core::id::AccountId;
 use posta_core::message::{Card, MediaKind, Tag};
+use posta_core::time::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -64,6 +65,8 @@ pub(crate) struct SendRequest {
     /// the reply window closes, instead of being refused.
     #[serde(default, deserialize_with = "flag")]
     pub(super) hold: bool,
+    /// When it is to be sent, instead of now: at most 30 days ahead. The reply window must be open then.
+    pub(super) send_at: Option<Timestamp>,
     /// What is passed over.
     #[serde(flatten)]
     rest: Map<String, Value>,
@@ -91,6 +94,8 @@ pub(crate) struct SendForm {
     messaging_type: Option<String>,
     /// `HUMAN_AGENT`.
     message_tag: Option<String>,
+    /// When it is to be sent.
+    send_at: Option<Timestamp>,
 }
 
 /// Who wrote a message.

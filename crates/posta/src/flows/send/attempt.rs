@@ -135,6 +135,12 @@ async fn load(app: &App, job: &Job) -> posta_store::Result<Option<Ready>> {
         app.waiters.wake(&message.id);
         return Ok(None);
     }
+    if job.lane != conversation.id.as_str() {
+        set_out(app, &mut tx, job, &conversation).await?;
+        tx.commit().await?;
+        app.wake.send.notify_one();
+        return Ok(None);
+    }
     let now = app.clock.now();
     let held = job.hold_until.filter(|_| account.state != State::Connected);
     let later = held.max(account.rate_limited_until).filter(|until| *until > now);
@@ -145,6 +151,20 @@ async fn load(app: &App, job: &Job) -> posta_store::Result<Option<Ready>> {
     }
     drop(tx);
     Ok(Some(Ready { account, conversation, message }))
+}
+
+/// Puts a request whose chosen time has come at the end of its conversation's lane.
+async fn set_out(
+    app: &App,
+    tx: &mut Tx,
+    job: &Job,
+    conversation: &Conversation,
+) -> posta_store::Result<()> {
+    let now = app.clock.now();
+    for id in jobs::list_lane(tx, &job.lane).await? {
+        jobs::update_lane(tx, &id, &app.ids.next(), conversation.id.as_str(), now).await?;
+    }
+    Ok(())
 }
 
 /// Puts the attempt on record; `false` when somebody else has.

@@ -12,6 +12,7 @@ use posta_core::event::{Attachment, AttachmentKind, Direction};
 use posta_core::failure::{Code, ConnectorError};
 use posta_core::id::MessageId;
 use posta_core::message::{Content, Media, MediaKind, MediaSource, Tag};
+use posta_core::time::Timestamp;
 use posta_platforms::contract::Platform;
 use posta_store::accounts::{Account, State};
 use posta_store::conversations::Conversation;
@@ -28,7 +29,7 @@ pub(super) use self::attempt::{jittered, stored};
 pub(super) use self::draft::messages as messages_of;
 pub use self::draft::{Attached, Draft};
 use super::window::{self, Permit, Sender};
-use super::{FlowError, media, reconnect, refusal};
+use super::{FlowError, Invalid, media, reconnect, refusal};
 use crate::app::App;
 
 /// The kind of the jobs this flow makes and works off.
@@ -36,6 +37,9 @@ pub const JOB: &str = "send";
 
 /// How long a message is held for an account where no window ends it.
 const HOLD: Duration = Duration::from_hours(24);
+
+/// How far ahead a message may be timed.
+const AHEAD: Duration = Duration::from_hours(30 * 24);
 
 /// What somebody wants to send.
 #[derive(Debug)]
@@ -52,6 +56,8 @@ pub struct Request<'a> {
     pub sent_via: &'a str,
     /// Whether it may wait until the account is connected again.
     pub may_wait: bool,
+    /// The time it is to be sent at, if not now.
+    pub send_at: Option<Timestamp>,
     /// The client's idempotency key, already begun in this transaction.
     pub idempotency: Option<Which<'a>>,
 }
@@ -112,8 +118,9 @@ pub async fn enqueue(
     let allowed = allowed(app, tx, request).await?;
     let now = app.clock.now();
     let hold_until = request.may_wait.then(|| allowed.permit.until.unwrap_or(now.plus(HOLD)));
-    let due_at = hold_until.filter(|_| allowed.is_held).unwrap_or(now);
-    let mut first = None;
+    let held_until = hold_until.filter(|_| allowed.is_held);
+    let due_at = request.send_at.or(held_until).unwrap_or(now);
+    let mut first: Option<MessageId> = None;
     for content in allowed.messages {
         let class = class(&content);
         let message = message(app, request, content, first.clone());
@@ -124,7 +131,11 @@ pub async fn enqueue(
         let job = Job {
             id: app.ids.next(),
             kind: JOB.to_owned(),
-            lane: request.conversation.id.to_string(),
+            // Until its time comes it has a lane of its own, so that nothing waits behind it.
+            lane: match request.send_at {
+                Some(_) => first.as_ref().unwrap_or(&message.id).to_string(),
+                None => request.conversation.id.to_string(),
+            },
             workspace_id: message.workspace_id,
             subject: message.id.to_string(),
             attempts: 0,
@@ -134,7 +145,7 @@ pub async fn enqueue(
             account_id: Some(request.account.id.clone()),
             class: Some(class.as_str().to_owned()),
             priority: Priority::of(request.sent_via) as i64,
-            send_at: None,
+            send_at: request.send_at,
         };
         jobs::insert(tx, &job).await?;
         first.get_or_insert(message.id);
@@ -168,9 +179,34 @@ pub async fn allowed(app: &App, tx: &mut Tx, request: &Request<'_>) -> Result<Al
     if !is_connected && !request.may_wait {
         return Err(disconnected(app, account).into());
     }
-    let (sender, now) = (Sender::of(Some(request.sent_via)), app.clock.now());
-    let permit = window::permits(platform, request.conversation, sender, request.tag, now)?;
+    let sender = Sender::of(Some(request.sent_via));
+    timely(request.send_at, app.clock.now())?;
+    let at = request.send_at.unwrap_or(app.clock.now());
+    let permit = window::permits(platform, request.conversation, sender, request.tag, at)
+        .map_err(|error| by_then(error, request.send_at))?;
     Ok(Allowed { messages, permit, is_held: !is_connected })
+}
+
+/// Checks the time that was chosen.
+fn timely(send_at: Option<Timestamp>, now: Timestamp) -> Result<(), Invalid> {
+    let problem = match send_at {
+        Some(at) if at <= now => "sendAt must not be in the past",
+        Some(at) if at > now.plus(AHEAD) => "sendAt must be within the next 30 days",
+        _ => return Ok(()),
+    };
+    let (code, param) = (Code::InvalidFieldValue, "sendAt".to_owned());
+    Err(Invalid { code, param, message: problem.to_owned() })
+}
+
+/// Says that it is by the chosen time that something may not be sent any longer.
+fn by_then(mut error: Box<ConnectorError>, send_at: Option<Timestamp>) -> Box<ConnectorError> {
+    if let Some(at) = send_at {
+        error.message = format!("it could not be sent at {at}: {}", error.message);
+        if let Some(details) = error.details.as_mut().and_then(Value::as_object_mut) {
+            details.insert("sendAt".to_owned(), json!(at));
+        }
+    }
+    error
 }
 
 /// The platform of an account, if it takes messages.
