@@ -25,12 +25,8 @@ use crate::app::App;
 /// The largest body that the API takes.
 pub(crate) const LARGEST_BODY: usize = 1 << 20;
 
-/// Everything below `/v1` needs a key.
-fn with_key() -> OpenApiRouter<App> {
+fn of_accounts() -> OpenApiRouter<App> {
     OpenApiRouter::new()
-        .routes(routes!(keys::verify))
-        .routes(routes!(profiles::list, profiles::create))
-        .routes(routes!(profiles::get, profiles::update, profiles::delete))
         .routes(routes!(account_list::list))
         .routes(routes!(account_health::all))
         .routes(routes!(follower_stats::get))
@@ -41,6 +37,14 @@ fn with_key() -> OpenApiRouter<App> {
         .routes(routes!(queue::list))
         .routes(routes!(queue::cancel))
         .routes(routes!(subscription::get, subscription::repair))
+}
+
+/// Everything below `/v1` needs a key.
+fn with_key() -> OpenApiRouter<App> {
+    of_accounts()
+        .routes(routes!(keys::verify))
+        .routes(routes!(profiles::list, profiles::create))
+        .routes(routes!(profiles::get, profiles::update, profiles::delete))
         .routes(routes!(oauth_app_list::list, oauth_apps::create))
         .routes(routes!(history::import, history::import_again))
         .routes(routes!(history::reconcile))

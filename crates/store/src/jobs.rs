@@ -190,7 +190,8 @@ pub async fn update_lane(
 
 /// Makes the jobs due that wait for this account to be connected again, and for no chosen time.
 pub async fn update_released(tx: &mut Tx, account: &AccountId, now: Timestamp) -> Result<u64> {
-    Ok(sql!(tx, |c| sqlx::query(
+    Ok(sql!(tx, |c| {
+        sqlx::query(
         "UPDATE jobs SET due_at = $2 WHERE hold_until IS NOT NULL AND due_at > $2
              AND (send_at IS NULL OR send_at <= $2) AND EXISTS (SELECT 1 FROM messages m WHERE m.id = jobs.subject
                  AND m.account_id = $1 AND m.status = 'queued')"
@@ -199,5 +200,6 @@ pub async fn update_released(tx: &mut Tx, account: &AccountId, now: Timestamp) -
     .bind(now)
     .execute(c)
     .await?
-    .rows_affected()))
+    .rows_affected()
+    }))
 }

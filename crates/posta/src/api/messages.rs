@@ -94,9 +94,7 @@ pub(crate) struct MessageShape {
 
 fn status() -> Object {
     let about = "Where it stands; not in the hosted product.";
-    one_of(about, &[
-        "received", "queued", "sending", "sent", "failed", "unknown", "cancelled",
-    ])
+    one_of(about, &["received", "queued", "sending", "sent", "failed", "unknown", "cancelled"])
 }
 
 /// A reaction on a message.

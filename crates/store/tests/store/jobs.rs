@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use posta_core::id::{AccountId, JobId};
-use posta_store::{Db, Tx};
 use posta_store::accounts::{self, State};
 use posta_store::jobs::{self, Job};
+use posta_store::{Db, Tx};
 use tokio::task::JoinSet;
 
 use crate::support::{Store, at, both};
