@@ -36,6 +36,7 @@ story! {
         assert_eq!(queued["waits"]["reason"], "send_time");
         assert_eq!(queued["waits"]["until"], "2026-01-01T13:00:00.000Z");
         stage.send(MIRA, "Now", &[]).await.expect(200);
+        stage.settle().await;
         stage.pass(Duration::from_secs(3599)).await;
         assert_eq!(stage.texts().await, ["Now"]);
         stage.pass(Duration::from_secs(1)).await;
@@ -93,15 +94,15 @@ story! {
     /// When its time comes everything is asked again: here the account is gone, and there it is back.
     async fn a_time_is_checked_again_when_it_comes(stage: Stage) {
         opened(stage).await;
-        let at = |hold: bool, text: &str| {
-            json!({"message": text, "sendAt": "2026-01-01T13:00:00Z", "hold": hold})
-        };
-        stage.send_form(MIRA, at(false, "Lost")).await.expect(202);
-        stage.send_form(MIRA, at(true, "Held")).await.expect(202);
+        let lost = json!({"message": "Lost", "sendAt": "2026-01-01T13:00:00Z"});
+        stage.send_form(MIRA, lost).await.expect(202);
+        let held = json!({"message": "Held", "sendAt": "2026-01-01T13:00:01Z", "hold": true});
+        stage.send_form(MIRA, held).await.expect(202);
         stage.control("instagram/tokens/revoke", &json!({"account": "lumen.cafe.demo"})).await;
         stage.pass(Duration::from_hours(1)).await;
         let failed = stage.hook.events("message.failed");
         assert_eq!((failed.len(), &failed[0]["message"]["text"]), (1, &json!("Lost")));
+        stage.pass(Duration::from_secs(1)).await;
         assert!(stage.texts().await.is_empty());
         stage.press("allow", &[]).await;
         stage.settle().await;

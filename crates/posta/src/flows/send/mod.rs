@@ -117,7 +117,8 @@ pub async fn enqueue(
 ) -> Result<MessageId, FlowError> {
     let allowed = allowed(app, tx, request).await?;
     let now = app.clock.now();
-    let hold_until = request.may_wait.then(|| allowed.permit.until.unwrap_or(now.plus(HOLD)));
+    let at = request.send_at.unwrap_or(now);
+    let hold_until = request.may_wait.then(|| allowed.permit.until.unwrap_or(at.plus(HOLD)));
     let held_until = hold_until.filter(|_| allowed.is_held);
     let due_at = request.send_at.or(held_until).unwrap_or(now);
     let mut first: Option<MessageId> = None;

@@ -4,7 +4,7 @@ use posta_core::failure::Code;
 use posta_core::id::MessageId;
 use posta_core::time::Timestamp;
 use posta_store::accounts::{Account, State};
-use posta_store::messages::{self, Message, Status};
+use posta_store::messages::{self, Message, Origin, Status};
 use posta_store::queue::{self, Queued};
 use posta_store::workspaces;
 use serde::Serialize;
@@ -44,7 +44,8 @@ pub struct Waits {
     pub behind: Option<MessageId>,
 }
 
-/// Says why a message waits; `None` when it is being sent. Of several reasons the one that ends last.
+/// Says why a message waits; `None` when it is being sent. Of several reasons it is the one that
+/// is asked about first.
 #[must_use]
 pub fn waits(account: &Account, queued: &Queued, now: Timestamp) -> Option<Waits> {
     if queued.status != Status::Queued {
@@ -86,7 +87,7 @@ pub async fn cancel(
     workspaces::lock(&mut tx, owner).await?;
     let find = async |tx: &mut _| -> Result<Message, FlowError> {
         let found = messages::find(tx, owner, id).await?;
-        let ours = found.filter(|one| one.account_id == account.id && one.content.is_some());
+        let ours = found.filter(|one| one.account_id == account.id && one.origin == Origin::Api);
         ours.ok_or_else(|| {
             let message = format!("nothing that {} sends has the id {id}", account.username);
             refusal(Code::MessageNotFound, message).into()
