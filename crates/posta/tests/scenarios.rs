@@ -110,7 +110,7 @@ fn what_cannot_be_set_up_or_done_says_which_field_and_why() {
         assert_eq!((code, report), (1, serde_json::Value::Null), "{errors}");
         assert!(errors.contains(why), "{errors}");
     }
-    let (code, report, _) = run_text("name: x\nsteps:\n  - fault: {route: mesages, fault: cut}\n");
+    let (code, report, _) = run_text("name: x\nsteps:\n  - fault: {route: letters, fault: cut}\n");
     assert_eq!(code, 1);
     let message = report["steps"][0]["problem"]["message"].as_str().unwrap();
     assert!(message.contains("\"field\":\"route\"") && message.contains("one of"), "{message}");
