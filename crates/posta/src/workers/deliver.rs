@@ -44,7 +44,10 @@ pub(super) async fn run(app: App) {
             Ok(cycle) => cycle,
             Err(error) => {
                 drop(busy);
-                recover(&app, "deliver", &error).await;
+                // What cannot be noted any more is tried again when its lease ends.
+                if !recover(&app, "deliver", &error).await {
+                    return;
+                }
                 continue;
             }
         };
@@ -62,9 +65,20 @@ pub(super) async fn run(app: App) {
         }
         drop(busy);
         if !found {
-            rest(&app, &mut receiver, &mut paces, &mut tried, cycle.next_due).await;
+            if is_stopping && paces.in_flight() == 0 {
+                continue;
+            }
+            let next = Next { due: cycle.next_due, is_stopping };
+            rest(&app, &mut receiver, &mut paces, &mut tried, next).await;
         }
     }
+}
+
+/// What to wait for beside what comes back.
+struct Next {
+    due: Option<Timestamp>,
+    /// Whether the stop was seen when it was decided to wait. A later one ends the waiting.
+    is_stopping: bool,
 }
 
 /// Waits until something comes back, falls due or is announced.
@@ -73,11 +87,10 @@ async fn rest(
     receiver: &mut mpsc::UnboundedReceiver<Tried>,
     paces: &mut Paces,
     tried: &mut Vec<Tried>,
-    next_due: Option<Timestamp>,
+    Next { due, is_stopping }: Next,
 ) {
     let latest = app.clock.now().plus(LOOK);
-    let until = next_due.map_or(latest, |due| due.min(latest));
-    let is_stopping = app.stop.is_cancelled();
+    let until = due.map_or(latest, |due| due.min(latest));
     tokio::select! {
         biased;
         Some(one) = receiver.recv() => {
