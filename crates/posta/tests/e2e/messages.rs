@@ -221,16 +221,16 @@ story! {
     async fn a_late_message_does_not_displace_a_newer_one(stage: Stage) {
         stage.connect().await;
         stage.control("instagram/hold", &json!({"client_id": crate::support::CLIENT_ID})).await;
-        stage.writes("mira.demo", "first").await;
+        stage.writes("mira.demo", "Is it raining?").await;
         stage.clock.advance(Duration::from_secs(5));
         stage.control("instagram/flush", &json!({"client_id": crate::support::CLIENT_ID})).await;
-        stage.writes("mira.demo", "second").await;
+        stage.writes("mira.demo", "Never mind").await;
         stage.settle().await;
         let list = stage.get("inbox/conversations").await.expect(200);
-        assert_eq!(list["data"][0]["lastMessage"], "second");
+        assert_eq!(list["data"][0]["lastMessage"], "Never mind");
         assert_eq!(list["data"][0]["updatedTime"], "2026-01-01T12:00:05.000Z");
         let kept = stage.messages(MIRA).await;
         let texts: Vec<_> = kept.iter().map(|one| one["message"].as_str().unwrap()).collect();
-        assert_eq!(texts, ["first", "second"]);
+        assert_eq!(texts, ["Is it raining?", "Never mind"]);
     }
 }
