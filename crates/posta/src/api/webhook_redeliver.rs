@@ -54,10 +54,7 @@ pub(crate) async fn redeliver(
         let message = format!("{} accepted {}", endpoint.url, event.kind);
         return Ok(Json(RedeliveryAnswer { success: true, message }));
     }
-    let said = match attempt.status_code {
-        Some(status) => format!("it answered {status}"),
-        None => attempt.error.unwrap_or_default(),
-    };
+    let said = deliver::said(&attempt);
     let message = format!("{} did not take the event: {said}", endpoint.url);
     Err(ApiError::new(Code::EndpointFailed, message).param("webhookId"))
 }

@@ -72,10 +72,7 @@ pub(crate) async fn test(
         let message = format!("{} accepted the test event", endpoint.url);
         return Ok(Json(TestAnswer { success: true, message }).into_response());
     }
-    let said = match attempt.status_code {
-        Some(status) => format!("it answered {status}"),
-        None => attempt.error.unwrap_or_default(),
-    };
+    let said = deliver::said(&attempt);
     let message = format!("Test webhook failed: {said}");
     let status = StatusCode::INTERNAL_SERVER_ERROR;
     Ok((status, Json(TestAnswer { success: false, message })).into_response())

@@ -54,6 +54,15 @@ pub struct Parcel<'a> {
     pub is_test: bool,
 }
 
+/// Says for people what came of a try that failed.
+#[must_use]
+pub fn said(attempt: &Attempt) -> String {
+    match attempt.status_code {
+        Some(status) => format!("it answered {status}"),
+        None => attempt.error.clone().unwrap_or_default(),
+    }
+}
+
 /// Why a person sends an event by hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Occasion {
