@@ -99,14 +99,13 @@ pub async fn insert(tx: &mut Tx, endpoint: &Endpoint) -> Result<()> {
     Ok(())
 }
 
-/// Writes all fields that the customer can change, and what switching it on again clears.
+/// Writes all fields that the customer can change, and nothing that deliveries write.
 pub async fn update(tx: &mut Tx, endpoint: &Endpoint) -> Result<()> {
     sql!(tx, |c| sqlx::query(
         "UPDATE endpoints SET name = $3, url = $4, secret = $5, events = $6, is_active = $7,
              custom_headers = $8, disabled_groups = $9, profile_ids = $10, account_ids = $11,
-             failure_count = $12, keeps_order = $13, max_per_second = $14, failing_since = $15,
-             held_until = $16, warned_percent = $17, disabled_reason = $18,
-             previous_secret = $19, previous_secret_until = $20
+             keeps_order = $12, max_per_second = $13, previous_secret = $14,
+             previous_secret_until = $15
          WHERE workspace_id = $1 AND id = $2"
     )
     .bind(&endpoint.workspace_id)
@@ -120,15 +119,40 @@ pub async fn update(tx: &mut Tx, endpoint: &Endpoint) -> Result<()> {
     .bind(json(&endpoint.disabled_groups)?)
     .bind(&endpoint.profile_ids)
     .bind(&endpoint.account_ids)
-    .bind(endpoint.failure_count)
     .bind(endpoint.keeps_order)
     .bind(endpoint.max_per_second)
-    .bind(endpoint.failing_since)
-    .bind(endpoint.held_until)
-    .bind(endpoint.warned_percent)
-    .bind(endpoint.disabled_reason.as_deref().map(text))
     .bind(&endpoint.previous_secret)
     .bind(endpoint.previous_secret_until)
+    .execute(c)
+    .await?
+    .rows_affected());
+    Ok(())
+}
+
+/// Forgets what went wrong with an endpoint, because somebody has switched it on again.
+pub async fn update_forgiven(tx: &mut Tx, id: &EndpointId) -> Result<()> {
+    sql!(tx, |c| sqlx::query(
+        "UPDATE endpoints SET failure_count = 0, failing_since = NULL, held_until = NULL,
+             warned_percent = 0, disabled_reason = NULL
+         WHERE id = $1"
+    )
+    .bind(id)
+    .execute(c)
+    .await?
+    .rows_affected());
+    Ok(())
+}
+
+/// Writes up to how many percent an endpoint was warned of, whether it is active, and why not.
+pub async fn update_fate(tx: &mut Tx, endpoint: &Endpoint) -> Result<()> {
+    sql!(tx, |c| sqlx::query(
+        "UPDATE endpoints SET is_active = $2, warned_percent = $3, disabled_reason = $4
+         WHERE id = $1"
+    )
+    .bind(&endpoint.id)
+    .bind(endpoint.is_active)
+    .bind(endpoint.warned_percent)
+    .bind(endpoint.disabled_reason.as_deref().map(text))
     .execute(c)
     .await?
     .rows_affected());

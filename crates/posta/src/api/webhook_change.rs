@@ -59,7 +59,7 @@ pub(crate) struct EndpointChange {
     #[schema(value_type = Option<String>)]
     secret: Option<Secret>,
     /// `true` also forgets earlier failures.
-    is_active: Option<bool>,
+    pub(crate) is_active: Option<bool>,
     custom_headers: Option<BTreeMap<String, String>>,
     disabled_resource_groups: Option<Vec<String>>,
     profile_ids: Option<Vec<ProfileId>>,
@@ -141,7 +141,6 @@ pub(crate) async fn apply(
             return Err(ApiError::bad_value("maxPerSecond", "must be from 0 to 10000"));
         }
         endpoint.max_per_second = Some(most).filter(|most| *most > 0);
-        endpoint.held_until = None;
     }
     Ok(())
 }

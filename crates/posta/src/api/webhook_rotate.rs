@@ -7,7 +7,7 @@ use axum::extract::State;
 use posta_core::id::EndpointId;
 use posta_core::secret::Secret;
 use posta_core::time::Timestamp;
-use posta_store::endpoints;
+use posta_store::{endpoints, workspaces};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -67,6 +67,8 @@ pub(crate) async fn rotate(
     }
     let until = app.clock.now().plus(Duration::from_hours(1) * hours);
     let mut tx = app.db.write().await?;
+    // So that two who change it do not undo each other's word.
+    workspaces::lock(&mut tx, caller.workspace()).await?;
     let mut endpoint = webhooks::load(&caller, &mut tx, &request.webhook_id).await?;
     let sealed = app.ring.seal(&endpoint_owner(&endpoint.id), &secret);
     endpoint.previous_secret = Some(std::mem::replace(&mut endpoint.secret, sealed));

@@ -10,7 +10,7 @@ use posta_core::id::{AccountId, EndpointId, ProfileId};
 use posta_core::secret::Secret;
 use posta_core::time::Timestamp;
 use posta_store::endpoints::{self, Endpoint};
-use posta_store::{Json as DbJson, Tx};
+use posta_store::{Json as DbJson, Tx, workspaces};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -203,9 +203,14 @@ pub(crate) async fn update(
     let change = body.value;
     let id = change.webhook_id.as_ref().ok_or_else(|| ApiError::missing("webhookId"))?;
     let mut tx = app.db.write().await?;
+    // Whoever switches an endpoint off holds this too, so that neither undoes the other's word.
+    workspaces::lock(&mut tx, caller.workspace()).await?;
     let mut endpoint = load(&caller, &mut tx, id).await?;
     apply(&app, &mut tx, &caller, &mut endpoint, &change).await?;
     endpoints::update(&mut tx, &endpoint).await?;
+    if change.is_active == Some(true) {
+        endpoints::update_forgiven(&mut tx, &endpoint.id).await?;
+    }
     tx.commit().await?;
     app.wake.deliver.notify_one();
     let warnings = unheard(&endpoint.events);

@@ -12,6 +12,7 @@ async fn find(store: &Store, endpoint: &Endpoint) -> Option<Endpoint> {
 
 both! {
     every_field_is_kept_and_can_change,
+    what_a_customer_changes_undoes_nothing_of_deliveries,
     failures_count_until_a_success,
     a_workspace_lists_and_deletes_only_its_own,
 }
@@ -38,8 +39,12 @@ async fn every_field_is_kept_and_can_change(store: &Store) {
     endpoint.disabled_reason = Some("gone".into());
     endpoint.previous_secret = Some(store.seal("old"));
     endpoint.previous_secret_until = Some(at(3));
+    endpoint.last_fired_at = Some(at(1));
     let mut tx = store.write().await;
     endpoints::update(&mut tx, &endpoint).await.unwrap();
+    endpoints::update_failed(&mut tx, &endpoint.id, at(1), 4).await.unwrap();
+    endpoints::update_held(&mut tx, &endpoint.id, at(2)).await.unwrap();
+    endpoints::update_fate(&mut tx, &endpoint).await.unwrap();
     tx.commit().await.unwrap();
     let found = find(store, &endpoint).await.unwrap();
     assert_eq!(
@@ -47,6 +52,29 @@ async fn every_field_is_kept_and_can_change(store: &Store) {
         (&endpoint.secret, &endpoint.custom_headers)
     );
     assert_eq!(format!("{found:?}"), format!("{endpoint:?}"));
+}
+
+async fn what_a_customer_changes_undoes_nothing_of_deliveries(store: &Store) {
+    let owner = store.workspace("acme").await;
+    let stale = store.endpoint(&owner).await;
+    let mut tx = store.write().await;
+    endpoints::update_failed(&mut tx, &stale.id, at(1), 4).await.unwrap();
+    endpoints::update_held(&mut tx, &stale.id, at(2)).await.unwrap();
+    endpoints::update(&mut tx, &Endpoint { name: "New".into(), ..stale.clone() }).await.unwrap();
+    let fate = Endpoint { warned_percent: 50, is_active: false, ..stale.clone() };
+    endpoints::update_fate(&mut tx, &fate).await.unwrap();
+    tx.commit().await.unwrap();
+    let found = find(store, &stale).await.unwrap();
+    assert_eq!((found.name.as_str(), found.failure_count), ("New", 4));
+    assert_eq!((found.failing_since, found.held_until), (Some(at(1)), Some(at(2))));
+    assert_eq!((found.warned_percent, found.is_active), (50, false));
+
+    let mut tx = store.write().await;
+    endpoints::update_forgiven(&mut tx, &stale.id).await.unwrap();
+    tx.commit().await.unwrap();
+    let found = find(store, &stale).await.unwrap();
+    assert_eq!((found.failure_count, found.failing_since, found.held_until), (0, None, None));
+    assert_eq!((found.warned_percent, found.disabled_reason), (0, None));
 }
 
 async fn failures_count_until_a_success(store: &Store) {

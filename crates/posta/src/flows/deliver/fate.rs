@@ -76,7 +76,7 @@ pub async fn look(
         return Ok(());
     };
     tracing::warn!(endpoint.id = %endpoint.id, event.kind = kind, "an endpoint's fate changed");
-    endpoints::update(&mut tx, &endpoint).await?;
+    endpoints::update_fate(&mut tx, &endpoint).await?;
     let payload = Payload::Endpoint {
         disables_at: endpoint.failing_since.map(|since| since.plus(longest(app))),
         webhook: EndpointBlock::from(&endpoint),
