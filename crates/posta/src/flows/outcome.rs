@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use posta_core::id::MessageId;
+use posta_core::time::Timestamp;
 use posta_store::accounts::Account;
 use posta_store::jobs;
 use posta_store::messages::{Message, Status};
@@ -48,8 +49,15 @@ impl Waiters {
     }
 }
 
-/// Waits until all messages of a request are settled, or the time for waiting is over, and returns
-/// them as they are then. What is held for a disconnected account, or for a time that was chosen, is not
+/// Until when a request that comes now is to be answered, at the latest: taken before anything of it
+/// is stored, so that storing counts as waiting.
+#[must_use]
+pub fn deadline(app: &App) -> Timestamp {
+    app.clock.now().plus(Duration::from_secs(u64::from(app.config.api.send_wait_seconds)))
+}
+
+/// Waits until all messages of a request are settled, or until its [`deadline`], and returns them as
+/// they are then. What is held for a disconnected account, or for a time that was chosen, is not
 /// waited for.
 ///
 /// # Errors
@@ -58,9 +66,8 @@ pub async fn settled(
     app: &App,
     account: &Account,
     first: &MessageId,
+    deadline: Timestamp,
 ) -> posta_store::Result<Vec<Message>> {
-    let wait = Duration::from_secs(u64::from(app.config.api.send_wait_seconds));
-    let deadline = app.clock.now().plus(wait);
     let mut awaited = first.clone();
     loop {
         let woken = app.waiters.enlist(&awaited);

@@ -169,6 +169,7 @@ pub(super) async fn perform(
     wish: Wish,
 ) -> Result<Response> {
     let warnings = wish.warnings;
+    let deadline = outcome::deadline(app);
     let mut tx = app.db.write().await?;
     let which = key.which(caller).filter(|_| !wish.is_dry_run);
     if let Some(which) = which
@@ -197,7 +198,7 @@ pub(super) async fn perform(
         .map_err(|error| refused(error.into(), &account))?;
     tx.commit().await?;
     app.wake.send.notify_one();
-    let messages = outcome::settled(app, &account, &message).await?;
+    let messages = outcome::settled(app, &account, &message, deadline).await?;
     if messages.first().is_some_and(|first| first.status == Status::Failed)
         && let Some(which) = which
     {
