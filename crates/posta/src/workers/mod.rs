@@ -85,31 +85,52 @@ fn watch(app: &App, (name, worker): Worker) {
     });
 }
 
+/// Names something that is under way or due now; `None` when there is nothing.
+///
+/// # Errors
+/// When the database failed.
+pub async fn find_work(app: &App) -> posta_store::Result<Option<&'static str>> {
+    if !app.under_way.is_zero() {
+        return Ok(Some("what was taken and has not ended"));
+    }
+    let now = app.clock.now();
+    let mut tx = app.db.read().await?;
+    macro_rules! look_at {
+        ($($family:ident),*) => {$(
+            let due = posta_store::$family::find_next_due(&mut tx).await?;
+            if due.is_some_and(|due| due <= now) {
+                return Ok(Some(stringify!($family)));
+            }
+        )*};
+    }
+    look_at!(
+        inbound,
+        fetches,
+        jobs,
+        deliveries,
+        replays,
+        renewals,
+        recoveries,
+        subscriptions,
+        erasures,
+        people,
+        windows,
+        walks,
+        keeps,
+        media,
+        purges
+    );
+    // What was not due any more while the others were looked at may have been taken meanwhile.
+    let is_zero = app.under_way.is_zero();
+    Ok((!is_zero).then_some("what was just taken"))
+}
+
 /// Whether nothing is under way and nothing is due now.
 ///
 /// # Errors
 /// When the database failed.
 pub async fn is_idle(app: &App) -> posta_store::Result<bool> {
-    let now = app.clock.now();
-    let mut tx = app.db.read().await?;
-    let due = [
-        posta_store::inbound::find_next_due(&mut tx).await?,
-        posta_store::fetches::find_next_due(&mut tx).await?,
-        posta_store::jobs::find_next_due(&mut tx).await?,
-        posta_store::deliveries::find_next_due(&mut tx).await?,
-        posta_store::replays::find_next_due(&mut tx).await?,
-        posta_store::renewals::find_next_due(&mut tx).await?,
-        posta_store::recoveries::find_next_due(&mut tx).await?,
-        posta_store::subscriptions::find_next_due(&mut tx).await?,
-        posta_store::erasures::find_next_due(&mut tx).await?,
-        posta_store::people::find_next_due(&mut tx).await?,
-        posta_store::windows::find_next_due(&mut tx).await?,
-        posta_store::walks::find_next_due(&mut tx).await?,
-        posta_store::keeps::find_next_due(&mut tx).await?,
-        posta_store::media::find_next_due(&mut tx).await?,
-        posta_store::purges::find_next_due(&mut tx).await?,
-    ];
-    Ok(app.under_way.is_zero() && due.into_iter().flatten().all(|due| due > now))
+    Ok(find_work(app).await?.is_none())
 }
 
 /// Works for as long as there is something to do, then rests; until the server stops.

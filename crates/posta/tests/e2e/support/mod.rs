@@ -17,7 +17,7 @@ use posta::flows::keys::{NewKey, make, workspace};
 use posta::{boot, workers};
 use posta_core::chance::Chance;
 use posta_core::id::Ids;
-use posta_core::time::{Clock, Timestamp};
+use posta_core::time::{Clock, Timestamp, pause};
 use posta_platforms::sandbox::Sandbox;
 use posta_store::Db;
 use reqwest::Method;
@@ -51,21 +51,44 @@ macro_rules! story {
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn sqlite() {
-                let mut stage = Stage::sqlite().await;
-                super::$name(&mut stage).await;
-                stage.finish().await;
+                crate::support::in_time(async {
+                    let mut stage = Stage::sqlite().await;
+                    super::$name(&mut stage).await;
+                    stage.finish().await;
+                })
+                .await;
             }
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn postgres() {
-                let Some(mut stage) = Stage::postgres().await else { return };
-                super::$name(&mut stage).await;
-                stage.finish().await;
+                crate::support::in_time(async {
+                    let Some(mut stage) = Stage::postgres().await else { return };
+                    super::$name(&mut stage).await;
+                    stage.finish().await;
+                })
+                .await;
             }
         }
     };
 }
 pub(crate) use story;
+
+/// How long a story may take by the wall clock: far longer than any needs, so that one that hangs
+/// fails under its name.
+const PATIENCE: Duration = Duration::from_mins(5);
+
+/// How long a story may wait for calm, before it says what is not calm.
+const CALM: Duration = Duration::from_mins(3);
+
+/// Tells a story, and gives up on one that hangs.
+pub(crate) async fn in_time(story: impl Future<Output = ()>) {
+    let watch = Clock::system();
+    let ended = watch.timeout(PATIENCE, story).await;
+    assert!(
+        ended.is_some(),
+        "the story did not end in {PATIENCE:?}; it or what it waits for hangs"
+    );
+}
 
 /// Where the story's data is; gone with it.
 enum Place {
@@ -463,14 +486,29 @@ impl Stage {
 
     /// Waits until nothing is under way and nothing is due.
     pub(crate) async fn settle(&self) {
+        let watch = Clock::system();
+        let latest = watch.now().plus(CALM);
         let mut calm = 0;
         // Each of the three can wake another, so all have to be calm more than once.
         while calm < 3 {
-            self.sandbox.settle().await;
-            let is_idle = workers::is_idle(&self.app).await.unwrap();
-            calm = if is_idle && self.sandbox.pending_deliveries() == 0 { calm + 1 } else { 0 };
-            tokio::task::yield_now().await;
+            assert!(watch.now() < latest, "no calm: {}", self.find_unrest().await.unwrap_or("?"));
+            calm = if self.find_unrest().await.is_none() { calm + 1 } else { 0 };
+            if calm == 0 {
+                // Whoever works needs the processor more than we do.
+                pause(Duration::from_millis(1)).await;
+            }
         }
+    }
+
+    /// Names what is due or under way.
+    async fn find_unrest(&self) -> Option<&'static str> {
+        if self.sandbox.pending_deliveries() > 0 {
+            return Some("the platform's webhooks");
+        }
+        let work = workers::find_work(&self.app).await.unwrap();
+        work.or_else(|| {
+            (self.sandbox.pending_deliveries() > 0).then_some("the platform's webhooks")
+        })
     }
 
     /// Lets time pass, then waits until what fell due is done.
