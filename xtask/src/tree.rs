@@ -71,7 +71,7 @@ impl Tree {
             .filter_map(|(path, _)| {
                 path.split('/').nth(3).filter(|_| path.matches('/').count() > 3)
             })
-            .filter(|name| !["contract", "guard", "meta", "sandbox"].contains(name))
+            .filter(|name| !["contract", "exchange", "guard", "meta", "sandbox"].contains(name))
             .collect();
         names.dedup();
         names

@@ -122,6 +122,8 @@ own_ids! {
     AttemptId,
     /// A part of the log on its way to an endpoint once more.
     ReplayId,
+    /// One call to a platform.
+    CallId,
     /// An API key.
     KeyId,
     /// The customer's own app on a platform.

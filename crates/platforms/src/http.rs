@@ -10,6 +10,7 @@ use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use url::Url;
 
+use crate::exchange::{Exchange, Watch};
 use crate::guard::{Guard, Refusal};
 
 /// How long a platform may take to answer a call.
@@ -24,6 +25,17 @@ pub struct Http {
     client: reqwest::Client,
     recorder: Option<Recorder>,
     guard: Option<Guard>,
+    watcher: Option<Watcher>,
+}
+
+/// Who is told of every call.
+#[derive(Clone)]
+struct Watcher(Arc<dyn Watch>);
+
+impl std::fmt::Debug for Watcher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Watcher")
+    }
 }
 
 /// An answer read to its end.
@@ -137,7 +149,7 @@ impl Http {
     /// When the system's TLS roots cannot be read, which is a broken installation.
     #[must_use]
     pub fn new() -> Self {
-        Self { client: build(client()), recorder: None, guard: None }
+        Self::of(build(client()), None)
     }
 
     /// Makes a client for URLs that customers gave: it goes only where the guard lets it.
@@ -148,14 +160,24 @@ impl Http {
     pub fn guarded(guard: Guard) -> Self {
         // A proxy would ask for the addresses of names itself, and not look at them.
         let client = client().no_proxy().dns_resolver(Arc::new(guard.clone()));
-        Self { client: build(client), recorder: None, guard: Some(guard) }
+        Self::of(build(client), Some(guard))
     }
 
     /// Makes a client that also remembers every request, for tests.
     #[must_use]
     pub fn recording() -> (Self, Recorder) {
         let recorder = Recorder::default();
-        (Self { client: build(client()), recorder: Some(recorder.clone()), guard: None }, recorder)
+        (Self { recorder: Some(recorder.clone()), ..Self::new() }, recorder)
+    }
+
+    fn of(client: reqwest::Client, guard: Option<Guard>) -> Self {
+        Self { client, recorder: None, guard, watcher: None }
+    }
+
+    /// Tells somebody of every call that is made by what is returned; connections are shared.
+    #[must_use]
+    pub fn watched(&self, by: Arc<dyn Watch>) -> Self {
+        Self { watcher: Some(Watcher(by)), ..self.clone() }
     }
 
     /// Looks at a URL before anything is sent to it; the addresses of a name are looked at then.
@@ -208,7 +230,16 @@ impl Http {
     /// # Errors
     /// Why there is no answer, without the URL.
     pub async fn open(&self, request: RequestBuilder) -> Result<Opened, String> {
-        let response = self.start(request).await.map_err(|error| error.words())?;
+        let request = request.build().map_err(|error| words(&error))?;
+        let seen = self.watcher.as_ref().map(|by| (by, Exchange::begin(&request, true)));
+        let started = self.start(request).await.map_err(|error| error.words());
+        if let Some((by, seen)) = seen {
+            by.0.saw(match &started {
+                Ok(response) => seen.opened(response.status().as_u16(), response.headers()),
+                Err(why) => seen.silent(why.clone()),
+            });
+        }
+        let response = started?;
         let (status, headers) = (response.status(), response.headers().clone());
         Ok(Opened { status, headers, response })
     }
@@ -221,8 +252,7 @@ impl Http {
         self.exchange(request, max_body).await.map_err(|error| error.words())
     }
 
-    async fn start(&self, request: RequestBuilder) -> Result<reqwest::Response, Failed> {
-        let request = request.build()?;
+    async fn start(&self, request: reqwest::Request) -> Result<reqwest::Response, Failed> {
         if let Some(guard) = &self.guard {
             guard.check(request.url())?;
         }
@@ -233,6 +263,19 @@ impl Http {
     }
 
     async fn exchange(&self, request: RequestBuilder, max_body: usize) -> Result<Reply, Failed> {
+        let request = request.build()?;
+        let seen = self.watcher.as_ref().map(|by| (by, Exchange::begin(&request, false)));
+        let result = self.carry_out(request, max_body).await;
+        if let Some((by, seen)) = seen {
+            by.0.saw(match &result {
+                Ok(reply) => seen.answered(reply),
+                Err(error) => seen.silent(error.words()),
+            });
+        }
+        result
+    }
+
+    async fn carry_out(&self, request: reqwest::Request, max_body: usize) -> Result<Reply, Failed> {
         let mut response = self.start(request).await?;
         let (status, headers) = (response.status(), response.headers().clone());
         let mut body = Vec::new();

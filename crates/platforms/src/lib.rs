@@ -5,6 +5,7 @@
 pub mod contract;
 pub mod cx;
 pub mod download;
+pub mod exchange;
 pub mod guard;
 pub mod http;
 pub mod sandbox;

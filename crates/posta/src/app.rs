@@ -22,6 +22,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::flows::budget::Budget;
+use crate::flows::calls::Calls;
 use crate::flows::comments::Shelf;
 use crate::flows::ingest::Ingest;
 use crate::flows::knocks::Knocks;
@@ -71,6 +72,8 @@ pub struct Parts {
     pub limiter: RateLimiter,
     /// How many calls each account has made to its platform.
     pub budget: Budget,
+    /// Where calls to platforms are handed in to be logged.
+    pub calls: Calls,
     /// The posts that were read last.
     pub shelf: Shelf,
     /// Requests that wait for their message's outcome.
@@ -193,6 +196,7 @@ impl App {
             knocks: Knocks::default(),
             limiter: RateLimiter::new(config.api.requests_per_minute),
             budget: Budget::new(&config.platforms, clock.clone()),
+            calls: Calls::new(config.logs.keep_days > 0, clock.clone(), chance.clone()),
             shelf: Shelf::default(),
             waiters: Waiters::default(),
             wake: Wake::default(),

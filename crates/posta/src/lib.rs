@@ -10,6 +10,7 @@ pub mod boot;
 pub mod cli;
 pub mod config;
 pub mod flows;
+pub mod origin;
 pub mod router;
 
 pub mod telemetry;

@@ -16,7 +16,7 @@ use crate::api::{
     accept, account_health, account_list, accounts, attachments, auth, callbacks, comments,
     connect, conversation_acts, conversation_list, conversation_search, conversations, describe,
     docs, doctor, event_log, events, follow_status, follower_stats, health, history, inbound, keys,
-    labels, media, mentions, menus, messages, moderation, oauth_app_list, oauth_app_test,
+    labels, logs, media, mentions, menus, messages, moderation, oauth_app_list, oauth_app_test,
     oauth_apps, observe, posts, private_reply, profiles, queue, reactions, replays, send,
     subscription, webhook_logs, webhook_redeliver, webhook_rotate, webhook_test, webhooks,
 };
@@ -91,6 +91,7 @@ fn with_key() -> OpenApiRouter<App> {
         .routes(routes!(webhook_redeliver::redeliver))
         .routes(routes!(replays::list, replays::create))
         .routes(routes!(replays::get, replays::cancel))
+        .routes(routes!(logs::list))
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::delete))
 }

@@ -53,6 +53,7 @@ pub fn count() {
 const BUCKETS: &[(&str, &[f64])] = &[
     ("posta_ingest_commit_seconds", &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0]),
     ("posta_ingest_batch_rows", &[1.0, 4.0, 16.0, 64.0, 256.0, 1024.0]),
+    ("posta_platform_call_seconds", &[0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0]),
     ("posta_delivery_seconds", &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0]),
 ];
 

@@ -138,6 +138,8 @@ pub async fn update_done(tx: &mut Tx, id: &str, now: Timestamp) -> Result<()> {
 /// deletes at most `$2` rows. Files that only it has sent end now; copies of what it received end with
 /// their messages.
 const STEPS: &[&str] = &[
+    "DELETE FROM calls WHERE account_id = $1
+         AND id IN (SELECT id FROM calls WHERE account_id = $1 LIMIT $2)",
     "DELETE FROM attempts WHERE id IN (SELECT a.id FROM attempts a
          JOIN events e ON e.id = a.event_id
          WHERE e.account_id = $1 AND e.kind <> 'account.disconnected' LIMIT $2)",

@@ -35,12 +35,14 @@ pub struct Job {
     pub priority: i64,
     /// The time it is not to be done before, if somebody chose one.
     pub send_at: Option<Timestamp>,
+    /// The request that asked for it.
+    pub origin: Option<String>,
 }
 
 macro_rules! columns {
     () => {
         "id, kind, lane, workspace_id, subject, attempts, due_at, created_at, hold_until, account_id,
-             class, priority, send_at"
+             class, priority, send_at, origin"
     };
 }
 
@@ -48,8 +50,8 @@ macro_rules! columns {
 pub async fn insert(tx: &mut Tx, job: &Job) -> Result<()> {
     sql!(tx, |c| sqlx::query(
         "INSERT INTO jobs (id, kind, lane, workspace_id, subject, attempts, due_at, created_at,
-             hold_until, account_id, class, priority, send_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
+             hold_until, account_id, class, priority, send_at, origin)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
     )
     .bind(&job.id)
     .bind(&job.kind)
@@ -64,6 +66,7 @@ pub async fn insert(tx: &mut Tx, job: &Job) -> Result<()> {
     .bind(&job.class)
     .bind(job.priority)
     .bind(job.send_at)
+    .bind(&job.origin)
     .execute(c)
     .await?
     .rows_affected());

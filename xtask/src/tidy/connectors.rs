@@ -7,7 +7,7 @@ use crate::tree::Tree;
 const HOME: &str = "crates/platforms/src/";
 
 /// The files of a connector; each may also be a folder once it is too long for one file.
-const PARTS: [&str; 13] = [
+const PARTS: [&str; 14] = [
     "mod",
     "auth",
     "send",
@@ -21,6 +21,7 @@ const PARTS: [&str; 13] = [
     "comments",
     "menus",
     "diagnose",
+    "logbook",
 ];
 
 pub(super) fn platforms_are_named_only_in_their_folders(tree: &Tree) -> Vec<Problem> {

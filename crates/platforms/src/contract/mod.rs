@@ -9,6 +9,7 @@ mod diagnosis;
 mod grant;
 mod history;
 mod inbound;
+mod logbook;
 mod menus;
 mod messages;
 mod people;
@@ -25,6 +26,7 @@ pub use self::diagnosis::{Diagnosis, Disputed, Examination, Happening, Known, Re
 pub use self::grant::{Grant, Identity, Token};
 pub use self::history::{History, Page, Past, PastReaction, Thread};
 pub use self::inbound::{Inbound, REDACTED, Subscription, Unparsed};
+pub use self::logbook::{Deed, Logbook, Told};
 pub use self::menus::{IceBreakers, Menu, Menus, Question};
 pub use self::messages::{Handover, Messages, Reactions, Receipts, Uploads};
 pub use self::people::{People, Profile, Withheld};
@@ -116,6 +118,11 @@ pub trait Platform: Sync {
 
     /// Finding out what is wrong.
     fn diagnosis(&self) -> Option<&dyn Diagnosis> {
+        None
+    }
+
+    /// What may be kept of calls to it.
+    fn logbook(&self) -> Option<&dyn Logbook> {
         None
     }
 

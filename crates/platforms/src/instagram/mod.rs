@@ -5,6 +5,7 @@ mod comments;
 mod diagnose;
 mod errors;
 mod history;
+mod logbook;
 mod menus;
 mod people;
 mod receive;
@@ -23,8 +24,8 @@ use posta_core::capability::{
 use posta_core::message::MediaKind;
 
 use crate::contract::{
-    Auth, Callbacks, Comments, Diagnosis, Handover, History, Inbound, Menus, Messages, Moderation,
-    People, Platform, Reactions, Receipts, Subscriptions, Uploads,
+    Auth, Callbacks, Comments, Diagnosis, Handover, History, Inbound, Logbook, Menus, Messages,
+    Moderation, People, Platform, Reactions, Receipts, Subscriptions, Uploads,
 };
 use crate::sandbox::Face;
 
@@ -163,6 +164,10 @@ impl Platform for Instagram {
     }
 
     fn diagnosis(&self) -> Option<&dyn Diagnosis> {
+        Some(self)
+    }
+
+    fn logbook(&self) -> Option<&dyn Logbook> {
         Some(self)
     }
 

@@ -43,19 +43,24 @@ impl Refusal {
     /// Reads `{"error": {…}}`. Only message, type, code and trace id can be relied on to be there
     /// (developers.facebook.com/docs/graph-api/guides/error-handling, read 2026-11-23).
     pub(crate) fn read(reply: &Reply, body: &Value) -> Option<Self> {
-        let error = body.get("error").filter(|error| error.is_object())?;
-        let said = PlatformSaid {
-            status: Some(reply.status.as_u16()),
-            code: integer(error, "code"),
-            subcode: integer(error, "error_subcode"),
-            kind: text(error, "type"),
-            message: text(error, "message"),
-            trace_id: text(error, "fbtrace_id"),
-        };
+        let said = said(body)?;
         Some(Self {
-            said,
-            is_transient: error.get("is_transient") == Some(&Value::Bool(true)),
+            said: PlatformSaid { status: Some(reply.status.as_u16()), ..said },
+            is_transient: body["error"].get("is_transient") == Some(&Value::Bool(true)),
             regain: time_to_regain_access(&reply.headers),
         })
     }
+}
+
+/// Reads the platform's words of an envelope.
+pub(crate) fn said(body: &Value) -> Option<PlatformSaid> {
+    let error = body.get("error").filter(|error| error.is_object())?;
+    Some(PlatformSaid {
+        status: None,
+        code: integer(error, "code"),
+        subcode: integer(error, "error_subcode"),
+        kind: text(error, "type"),
+        message: text(error, "message"),
+        trace_id: text(error, "fbtrace_id"),
+    })
 }

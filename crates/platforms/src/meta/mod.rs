@@ -2,4 +2,5 @@
 
 pub(crate) mod errors;
 pub(crate) mod graph;
+pub(crate) mod logbook;
 pub(crate) mod sign;

@@ -136,7 +136,7 @@ fn admit(
 fn group_of(path: &str) -> Option<&'static str> {
     let mut segments = path.trim_start_matches("/v1/").split('/');
     match segments.next().unwrap_or_default() {
-        "inbox" | "events" | "media" => Some("messages"),
+        "inbox" | "events" | "logs" | "media" => Some("messages"),
         "accounts" if segments.nth(1) == Some("queue") => Some("messages"),
         "accounts" | "connect" | "profiles" => Some("accounts"),
         "webhooks" => Some("webhooks"),

@@ -23,13 +23,14 @@ carry `Retry-After`. Times are UTC with three decimals.";
 )]
 struct Base;
 
-const TAGS: [(&str, &str); 9] = [
+const TAGS: [(&str, &str); 10] = [
     ("Inbox", "Conversations and their messages."),
     ("Comments", "Comments on posts, replies to them, and mentions."),
     ("Accounts", "Connected accounts and how they are."),
     ("Connect", "Connecting accounts, and your own apps at the platforms."),
     ("Profiles", "The brands or customers that group accounts."),
     ("Webhooks", "Where you want to hear of events, and what became of each delivery."),
+    ("Logs", "What was asked of platforms, and what they said."),
     ("API keys", "Keys for this API."),
     ("Server", "Probes; they need no key."),
     ("Events", "What Posta sends to webhook endpoints."),

@@ -95,6 +95,8 @@ pub(crate) async fn counted(State(app): State<App>) -> Result<impl IntoResponse>
     }
     let waiting = u32::try_from(app.ingest.waiting()).unwrap_or(u32::MAX);
     metrics::gauge!("posta_ingest_waiting").set(f64::from(waiting));
+    let waiting = u32::try_from(app.calls.waiting()).unwrap_or(u32::MAX);
+    metrics::gauge!("posta_calls_waiting").set(f64::from(waiting));
     lags(&app, &mut tx).await?;
     let text = [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
     Ok((text, crate::telemetry::counted()))

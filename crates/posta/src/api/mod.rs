@@ -30,6 +30,7 @@ pub(crate) mod idempotency;
 pub(crate) mod inbound;
 pub(crate) mod keys;
 pub(crate) mod labels;
+pub(crate) mod logs;
 pub(crate) mod media;
 pub(crate) mod mentions;
 pub(crate) mod menus;

@@ -11,6 +11,7 @@ use tracing::Instrument;
 use super::error::{ApiError, ErrorBody};
 use crate::app::App;
 use crate::flows::limits::Standing;
+use crate::origin::Origin;
 use crate::telemetry::Stopwatch;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -34,8 +35,9 @@ pub(crate) async fn observe(State(app): State<App>, mut request: Request, next: 
         .extensions()
         .get::<MatchedPath>()
         .map_or_else(|| "(none)".to_owned(), |path| path.as_str().to_owned());
+    let origin = Origin { request_id: Some(id.clone()) };
     let span = tracing::info_span!("request", request.id = %id);
-    let mut response = next.run(request).instrument(span.clone()).await;
+    let mut response = origin.scope(next.run(request)).instrument(span.clone()).await;
     let _in_span = span.enter();
     if !response.status().is_success() && !response.status().is_redirection() {
         response = envelope(&app, response);

@@ -5,6 +5,7 @@ mod dev;
 mod doctor;
 mod inbound;
 mod keys;
+mod logs;
 mod migrate;
 mod sandbox;
 mod scenario;
@@ -58,6 +59,8 @@ enum Command {
     /// List, show and retry the raw webhooks that platforms sent.
     #[command(subcommand)]
     Inbound(inbound::Inbound),
+    /// List what was asked of platforms, and what they said.
+    Logs(logs::Logs),
     /// Find out why nothing comes in or goes out, with the cause and the remedy.
     ///
     /// Looks at the settings, the way from outside to this server, webhooks that were not taken, and
@@ -122,6 +125,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Migrate => migrate::run(&layers()?.config()?).await,
         Command::Keys(keys) => keys::run(layers, keys).await,
         Command::Inbound(command) => inbound::run(&layers()?.config()?, command).await,
+        Command::Logs(wanted) => logs::run(&layers()?.config()?, wanted).await,
         Command::Config(show) => config::run(&layers()?, &show),
     }?;
     Ok(ExitCode::SUCCESS)

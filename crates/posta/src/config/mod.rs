@@ -47,6 +47,8 @@ pub struct Config {
     pub tokens: Tokens,
     /// `[inbox]`.
     pub inbox: Inbox,
+    /// `[logs]`.
+    pub logs: Logs,
     /// `[log]`.
     pub log: Log,
     /// `[platforms.…]`, one per platform.
@@ -241,6 +243,14 @@ pub struct Inbox {
     /// `inbox.media_fresh_minutes`: how long the URL of an attachment is taken to work.
     #[serde(deserialize_with = "whole::<0, 525_600, _, _>")]
     pub media_fresh_minutes: u32,
+}
+
+/// `[logs]`: the log of calls to platforms.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Logs {
+    /// `logs.keep_days`: how long calls stay in it.
+    #[serde(deserialize_with = "whole::<0, 90, _, _>")]
+    pub keep_days: u32,
 }
 
 /// `[log]`: what is logged and how.

@@ -12,6 +12,7 @@ use posta_store::{Json, inbound, renewals, workspaces};
 use url::Url;
 
 use super::announce::announce;
+use super::calls::Whose;
 use super::connect::{bound, by_oauth, callback_url, choose_app};
 use super::events::{AccountBlock, Payload};
 use super::recover::announce_recovered;
@@ -104,8 +105,10 @@ async fn redeem(
     let wanted = connect.oauth_app_id.as_ref();
     let (_, client) = choose_app(app, &mut tx, &connect.workspace_id, platform, wanted).await?;
     drop(tx);
+    let (owner, profile) = (connect.workspace_id.clone(), Some(connect.profile_id.clone()));
+    let http = Whose::nobody(platform, owner, profile).http(app, &app.http);
     let cx = Cx {
-        http: &app.http,
+        http: &http,
         clock: &app.clock,
         site: app.site(platform),
         app: &client,

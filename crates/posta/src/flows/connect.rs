@@ -12,6 +12,7 @@ use posta_store::connects::{self, Connect};
 use posta_store::oauth_apps::{self, OauthApp};
 use url::Url;
 
+use super::calls::Whose;
 use super::signers::app_owner;
 use super::{FlowError, refusal};
 use crate::app::App;
@@ -200,8 +201,9 @@ pub async fn try_app(app: &App, own: &OauthApp) -> Result<(), FlowError> {
         refusal(Code::PlatformNotSupported, message)
     })?;
     let client = own_credentials(app, own)?;
+    let http = Whose::nobody(platform, own.workspace_id.clone(), None).http(app, &app.http);
     let cx = Cx {
-        http: &app.http,
+        http: &http,
         clock: &app.clock,
         site: app.site(platform),
         app: &client,

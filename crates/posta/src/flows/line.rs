@@ -2,12 +2,14 @@
 
 use posta_core::capability::CallClass;
 use posta_core::failure::{Code, ConnectorError, Retry};
-use posta_core::id::RemotePerson;
+use posta_core::id::{MessageId, RemotePerson};
 use posta_platforms::contract::Platform;
 use posta_platforms::cx::{AccountCredentials, AppCredentials, Cx, Gauge};
+use posta_platforms::http::Http;
 use posta_store::accounts::{Account, State};
 use posta_store::conversations::{self, Conversation};
 
+use super::calls::Whose;
 use super::events::Owner;
 use super::receive::Control;
 use super::{FlowError, budget, connect, refusal};
@@ -20,6 +22,8 @@ pub struct Line {
     client: AppCredentials,
     credentials: AccountCredentials,
     gauge: Gauge,
+    whose: Whose,
+    http: Http,
 }
 
 impl Line {
@@ -48,20 +52,31 @@ impl Line {
         let client = connect::credentials(app, account).await?;
         let credentials = AccountCredentials { id: account.remote_id.clone(), token };
         let gauge = budget::gauge(app, account, None);
-        Ok(Self { platform, client, credentials, gauge })
+        let whose = Whose::account(platform, account);
+        let http = whose.clone().http(app, &app.http);
+        Ok(Self { platform, client, credentials, gauge, whose, http })
     }
 
     /// Says that its calls are of a class that the platform counts apart.
     #[must_use]
     pub fn counted(self, app: &App, account: &Account, class: CallClass) -> Self {
-        Self { gauge: budget::gauge(app, account, Some(class)), ..self }
+        let gauge = budget::gauge(app, account, Some(class));
+        let whose = self.whose.class(class);
+        Self { gauge, http: whose.clone().http(app, &app.http), whose, ..self }
+    }
+
+    /// Says that its calls send a message.
+    #[must_use]
+    pub fn about(self, app: &App, message: &MessageId) -> Self {
+        let whose = self.whose.message(message);
+        Self { http: whose.clone().http(app, &app.http), whose, ..self }
     }
 
     /// Lends what one call needs.
     #[must_use]
     pub fn cx<'a>(&'a self, app: &'a App) -> Cx<'a> {
         Cx {
-            http: &app.http,
+            http: &self.http,
             clock: &app.clock,
             site: app.site(self.platform),
             app: &self.client,

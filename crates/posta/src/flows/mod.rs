@@ -5,6 +5,7 @@ pub mod announce;
 pub mod budget;
 pub mod callback;
 pub mod callbacks;
+pub mod calls;
 pub mod comments;
 pub mod connect;
 pub mod deliver;

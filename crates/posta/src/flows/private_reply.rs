@@ -191,7 +191,8 @@ async fn call(
     reply: &PrivateReply,
     class: CallClass,
 ) -> Result<Sent, ConnectorError> {
-    let line = Line::open(app, account).await?.counted(app, account, class);
+    let line = Line::open(app, account).await?;
+    let line = line.counted(app, account, class).about(app, &reply.id);
     let Some(messages) = line.platform.messages() else {
         let message = format!("{} takes no messages", line.platform.title());
         return Err(*refusal(Code::PlatformNotSupported, message));

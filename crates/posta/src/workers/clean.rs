@@ -1,11 +1,12 @@
 //! Forgets what has had its time: idempotency keys after a day, connect attempts after an hour,
-//! what came early and what was told once after a month, events and raw webhooks when the settings
-//! say so; and files that no row knows.
+//! what came early and what was told once after a month, events, raw webhooks and calls to platforms
+//! when the settings say so; and files that no row knows.
 
 use std::time::Duration;
 
+use posta_core::id::WorkspaceId;
 use posta_core::time::Timestamp;
-use posta_store::{connects, early, events, idempotency, inbound, told, workspaces};
+use posta_store::{calls, connects, early, events, idempotency, inbound, told, workspaces};
 
 use crate::app::App;
 use crate::flows::announce::ANNOUNCED;
@@ -54,6 +55,7 @@ async fn clean_log(app: &App, now: Timestamp) -> posta_store::Result<()> {
     let owners = workspaces::list_ids(&mut tx).await?;
     drop(tx);
     for owner in &owners {
+        clean_calls(app, owner, days(app.config.logs.keep_days)).await?;
         for kind in ANNOUNCED {
             let before = days(app.config.events.days_of(kind));
             loop {
@@ -72,6 +74,17 @@ async fn clean_log(app: &App, now: Timestamp) -> posta_store::Result<()> {
         let gone = inbound::delete_old(&mut tx, before, HANDFUL).await?;
         tx.commit().await?;
         if gone == 0 {
+            return Ok(());
+        }
+    }
+}
+
+async fn clean_calls(app: &App, owner: &WorkspaceId, before: Timestamp) -> posta_store::Result<()> {
+    loop {
+        let mut tx = app.db.write().await?;
+        let gone = calls::delete_old(&mut tx, owner, before, HANDFUL).await?;
+        tx.commit().await?;
+        if i64::try_from(gone).unwrap_or(i64::MAX) < HANDFUL {
             return Ok(());
         }
     }

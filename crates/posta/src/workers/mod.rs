@@ -30,7 +30,7 @@ use posta_store::Tx;
 use tokio::sync::{Notify, Semaphore};
 
 use crate::app::App;
-use crate::flows::ingest;
+use crate::flows::{calls, ingest};
 
 /// How long a stopping server waits for work under way.
 pub const GRACE: Duration = Duration::from_secs(4);
@@ -62,6 +62,7 @@ const WORKERS: &[Worker] = &[
     ("sweep", |app| sweep::run(app).boxed()),
     ("purge", |app| purge::run(app).boxed()),
     ("clean", |app| clean::run(app).boxed()),
+    ("calls", |app| calls::run(app).boxed()),
 ];
 
 /// How many workers there are.
@@ -121,8 +122,14 @@ pub async fn find_work(app: &App) -> posta_store::Result<Option<&'static str>> {
         purges
     );
     // What was not due any more while the others were looked at may have been taken meanwhile.
-    let is_zero = app.under_way.is_zero();
-    Ok((!is_zero).then_some("what was just taken"))
+    if !app.under_way.is_zero() {
+        return Ok(Some("what was just taken"));
+    }
+    if app.calls.waiting() > 0 {
+        app.calls.hurry();
+        return Ok(Some("the log of calls"));
+    }
+    Ok(None)
 }
 
 /// Whether nothing is under way and nothing is due now.

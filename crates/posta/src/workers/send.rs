@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 use super::{room, tend};
 use crate::app::App;
 use crate::flows::send;
+use crate::origin::Origin;
 
 /// How many calls to platforms are under way at once.
 const CONCURRENCY: usize = 64;
@@ -28,7 +29,8 @@ async fn work(app: &App, permits: &Arc<Semaphore>) -> posta_store::Result<bool> 
         let permit = Arc::clone(permits).try_acquire_owned();
         let (app, busy) = (app.clone(), app.under_way.enter());
         app.tasks.clone().spawn(async move {
-            if let Err(error) = send::attempt(&app, &job).await {
+            let origin = Origin::read(job.origin.as_deref());
+            if let Err(error) = origin.scope(Box::pin(send::attempt(&app, &job))).await {
                 tracing::error!(job.id = %job.id, %error, "a send's outcome could not be noted");
             }
             drop((permit, busy));

@@ -20,6 +20,7 @@ mod history;
 mod inbound;
 mod keep;
 mod limits;
+mod logs;
 mod media;
 mod messages;
 mod order;

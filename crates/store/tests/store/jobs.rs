@@ -39,6 +39,7 @@ fn new(store: &Store, lane: &str, due_at: i64) -> Job {
         class: Some("text".into()),
         priority: 1,
         send_at: Some(at(7)),
+        origin: Some("r-1".into()),
     }
 }
 

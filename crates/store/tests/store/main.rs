@@ -7,6 +7,7 @@ mod postgres;
 mod support;
 
 mod accounts;
+mod calls;
 mod comments;
 mod connects;
 mod conversations;

@@ -7,8 +7,8 @@ use std::sync::{Mutex, Once};
 
 use posta_store::conversations::{self, Filter, Place};
 use posta_store::{
-    Open, Tx, deliveries, events, failures, inbound, jobs, keeps, media, message_changes, messages,
-    people, purges, queue, windows,
+    Open, Tx, calls, deliveries, events, failures, inbound, jobs, keeps, media, message_changes,
+    messages, people, purges, queue, windows,
 };
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -26,6 +26,7 @@ both! {
     what_falls_due_in_conversations_is_found_by_an_index,
     the_event_log_is_entered_by_an_index,
     files_and_what_is_to_be_kept_are_found_by_an_index,
+    the_log_of_calls_is_entered_by_an_index,
 }
 
 static CAUGHT: Mutex<Vec<String>> = Mutex::new(Vec::new());
@@ -252,6 +253,37 @@ async fn files_and_what_is_to_be_kept_are_found_by_an_index(store: &Store) {
         ("UPDATE purges SET due_at", "purges_due"),
         ("SUM(size)", "media_by_size"),
         ("FROM events WHERE message_id = $1", "events_by_message"),
+    ] {
+        assert_uses(store, words, index).await;
+    }
+}
+
+async fn the_log_of_calls_is_entered_by_an_index(store: &Store) {
+    let (account, message) = (store.id(), store.id());
+    let mut tx = store.write().await;
+    let all = calls::Filter::default();
+    for filter in [
+        all.clone(),
+        calls::Filter { before: Some("0"), ..all.clone() },
+        calls::Filter { account: Some(&account), ..all.clone() },
+        calls::Filter { message: Some(&message), ..all.clone() },
+        calls::Filter { request: Some("r"), ..all.clone() },
+        calls::Filter { is_success: Some(false), ..all },
+    ] {
+        calls::list(&mut tx, &store.id(), &filter, 1, 0).await.unwrap();
+    }
+    drop(tx);
+    let by_workspace = match store.which {
+        Open::Sqlite(_) => "(workspace_id=?",
+        Open::Postgres(_) => "calls_pkey",
+    };
+    for (words, index) in [
+        ("FROM calls WHERE workspace_id = $1 ORDER BY id", by_workspace),
+        ("FROM calls WHERE workspace_id = $1 AND id < $2 ORDER BY", by_workspace),
+        ("FROM calls WHERE workspace_id = $1 AND account_id = $2 ORDER", "calls_by_account"),
+        ("FROM calls WHERE workspace_id = $1 AND message_id = $2 ORDER", "calls_by_message"),
+        ("FROM calls WHERE workspace_id = $1 AND request_id = $2 ORDER", "calls_by_request"),
+        ("FROM calls WHERE workspace_id = $1 AND NOT is_success ORDER", "calls_failed"),
     ] {
         assert_uses(store, words, index).await;
     }

@@ -43,6 +43,7 @@ async fn scene(store: &Store, account: &Account, thread: &str) -> Scene {
             class: Some("text".into()),
             priority: 1,
             send_at: None,
+            origin: None,
         };
         let mut tx = store.write().await;
         jobs::insert(&mut tx, &job).await.unwrap();

@@ -20,6 +20,7 @@ use super::incoming::{self, Incoming};
 use super::name_in;
 use crate::app::App;
 use crate::config::MediaPolicy;
+use crate::flows::calls::Whose;
 use crate::flows::{FlowError, remint, send};
 
 /// What stands for the story that a message answers; its attachments are counted from 0.
@@ -231,8 +232,10 @@ async fn take(
     kind: AttachmentKind,
     copy: &mut Incoming,
 ) -> Result<Media, Miss> {
-    let site = app.sites.get(account.platform.as_str()).ok_or(Miss::Unwanted)?;
-    let mut download = Download::open(&app.http, &app.guarded, site, link).await?;
+    let platform = posta_platforms::get(&account.platform).ok_or(Miss::Unwanted)?;
+    let whose = Whose::account(platform, account);
+    let (http, guarded) = (whose.clone().http(app, &app.http), whose.http(app, &app.guarded));
+    let mut download = Download::open(&http, &guarded, app.site(platform), link).await?;
     let broken = |_| Miss::Later("the download broke off".to_owned());
     while let Some(piece) = download.piece().await.map_err(broken)? {
         copy.write(app, piece.as_ref()).await?;

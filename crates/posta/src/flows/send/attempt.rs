@@ -196,7 +196,8 @@ async fn call(
     content: &Content,
     tag: Option<Tag>,
 ) -> Result<Sent, ConnectorError> {
-    let line = Line::open(app, account).await?.counted(app, account, CallClass::Text);
+    let line = Line::open(app, account).await?;
+    let line = line.counted(app, account, CallClass::Text).about(app, &message.id);
     let outgoing = Outgoing {
         id: message.id.clone(),
         to: Recipient::Person(conversation.participant_id.clone()),

@@ -31,6 +31,7 @@ pub use self::draft::{Attached, Draft};
 use super::window::{self, Permit, Sender};
 use super::{FlowError, Invalid, media, reconnect, refusal};
 use crate::app::App;
+use crate::origin;
 
 /// The kind of the jobs this flow makes and works off.
 pub const JOB: &str = "send";
@@ -147,6 +148,7 @@ pub async fn enqueue(
             class: Some(class.as_str().to_owned()),
             priority: Priority::of(request.sent_via) as i64,
             send_at: request.send_at,
+            origin: origin::Origin::current().written(),
         };
         jobs::insert(tx, &job).await?;
         first.get_or_insert(message.id);
