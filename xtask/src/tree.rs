@@ -98,7 +98,8 @@ fn walk(root: &Path, folder: &str, files: &mut BTreeMap<String, String>) -> anyh
             walk(root, &path, files)?;
             continue;
         }
-        let is_read = has_extension(&path, "rs") || has_extension(&path, "toml");
+        let is_read = ["rs", "toml"].iter().any(|one| has_extension(&path, one))
+            || path.starts_with("deploy/");
         let text = if is_read {
             fs::read_to_string(entry.path()).with_context(|| format!("cannot read {path}"))?
         } else {

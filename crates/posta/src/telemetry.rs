@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use metrics_util::MetricKindMask;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::FmtSpan;
 
@@ -57,10 +58,15 @@ const BUCKETS: &[(&str, &[f64])] = &[
     ("posta_delivery_seconds", &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0]),
 ];
 
+/// How long a gauge is shown that nobody sets; all but those of lanes are set whenever they are shown.
+const FORGOTTEN: Duration = Duration::from_secs(5);
+
 fn recorder() -> &'static PrometheusHandle {
     static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
     RECORDER.get_or_init(|| {
-        let mut builder = PrometheusBuilder::new();
+        // A lane that is no longer behind is no longer told of.
+        let mut builder =
+            PrometheusBuilder::new().idle_timeout(MetricKindMask::GAUGE, Some(FORGOTTEN));
         for (name, buckets) in BUCKETS {
             let name = Matcher::Full((*name).to_owned());
             builder = builder.set_buckets_for_metric(name, buckets).expect("there are buckets");

@@ -283,6 +283,36 @@ pub async fn find_next_due(tx: &mut Tx) -> Result<Option<Timestamp>> {
     .await)
 }
 
+/// A lane whose oldest work should have been done by now.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Behind {
+    /// The lane.
+    pub lane: String,
+    /// Since when that work has been due.
+    pub due_at: Timestamp,
+}
+
+/// Lists the active endpoints whose oldest delivery has been due for longest, whatever holds it up.
+pub async fn list_behind(tx: &mut Tx, now: Timestamp, limit: i64) -> Result<Vec<Behind>> {
+    sql!(tx, |c| sqlx::query_as(concat!(
+        "SELECT u.lane, MIN(u.due_at) AS due_at FROM (
+             SELECT p.id AS lane, (SELECT d.due_at ",
+        waiting!("0", "p.id"),
+        " ORDER BY d.due_at LIMIT 1) AS due_at FROM endpoints p WHERE p.is_active
+             UNION ALL SELECT p.id, (SELECT d.due_at ",
+        waiting!("1", "p.id"),
+        " ORDER BY d.due_at LIMIT 1) FROM endpoints p WHERE p.is_active
+             UNION ALL SELECT p.id, (SELECT d.due_at ",
+        waiting!("2", "p.id"),
+        " ORDER BY d.due_at LIMIT 1) FROM endpoints p WHERE p.is_active
+         ) u WHERE u.due_at <= $1 GROUP BY u.lane ORDER BY 2, 1 LIMIT $2"
+    ))
+    .bind(now)
+    .bind(limit)
+    .fetch_all(c)
+    .await)
+}
+
 /// Counts the deliveries of all workspaces that will be tried, for the first time or again.
 pub async fn count_pending(tx: &mut Tx) -> Result<i64> {
     sql!(tx, |c| sqlx::query_scalar("SELECT COUNT(*) FROM deliveries WHERE state = 'pending'")

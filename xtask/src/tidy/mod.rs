@@ -5,6 +5,7 @@ mod files;
 mod manifests;
 mod modules;
 mod sql;
+mod watching;
 
 use std::fmt;
 use std::path::Path;
@@ -43,6 +44,8 @@ const CHECKS: &[Check] = &[
     files::no_file_is_too_long,
     sql::migrations_come_in_pairs,
     sql::sql_lives_in_the_store,
+    watching::dashboards_and_alerts_name_what_is_counted,
+    watching::every_alert_has_a_remedy,
 ];
 
 /// Runs every check and fails when one finds something.

@@ -1,5 +1,7 @@
 //! Whether the process lives, and whether it can work.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -50,6 +52,10 @@ pub(crate) async fn ready(State(app): State<App>) -> (StatusCode, Json<Probe>) {
     }
 }
 
+/// A lane is told of by its name once its oldest work has been due for so long, and so many of them.
+const BEHIND: Duration = Duration::from_secs(10);
+const WORST: i64 = 5;
+
 /// How long the oldest work of each kind has been due.
 async fn lags(app: &App, tx: &mut Tx) -> Result<()> {
     let now = app.clock.now();
@@ -62,6 +68,11 @@ async fn lags(app: &App, tx: &mut Tx) -> Result<()> {
     ] {
         let lag = due.filter(|due| *due < now).map(|due| now.since(due)).unwrap_or_default();
         metrics::gauge!("posta_lag_seconds", "work" => work).set(lag.as_secs_f64());
+    }
+    for behind in deliveries::list_behind(tx, now.minus(BEHIND), WORST).await? {
+        let labels = [("work", "deliver".to_owned()), ("lane", behind.lane)];
+        let lag = now.since(behind.due_at).as_secs_f64();
+        metrics::gauge!("posta_lane_lag_seconds", &labels).set(lag);
     }
     Ok(())
 }

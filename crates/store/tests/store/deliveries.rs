@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use posta_core::id::{EndpointId, EventId, WorkspaceId};
 use posta_store::Db;
 use posta_store::attempts::{self, Attempt, Filter};
-use posta_store::deliveries::{self, Claimed, Class, NewDelivery, Outcome, State};
+use posta_store::deliveries::{self, Behind, Claimed, Class, NewDelivery, Outcome, State};
 use posta_store::endpoints::{self, Endpoint};
 use posta_store::events::{self, Event};
 use tokio::task::JoinSet;
@@ -26,6 +26,23 @@ both! {
     of_a_thread_only_the_oldest_goes,
     a_held_endpoint_waits,
     many_outcomes_are_noted_at_once,
+    the_endpoints_furthest_behind_come_first,
+}
+
+async fn the_endpoints_furthest_behind_come_first(store: &Store) {
+    let (endpoint, _) = begin(store, &[30, 20]).await;
+    let owner = &endpoint.workspace_id;
+    let held = store.endpoint(owner).await;
+    let event = event(store, owner, "message.received").await;
+    insert(store, &held, &event, &[10, 40]).await;
+    insert(store, &store.endpoint(owner).await, &event, &[50]).await;
+    let mut tx = store.write().await;
+    let behind = deliveries::list_behind(&mut tx, at(45), 9).await.unwrap();
+    let lane =
+        |endpoint: &Endpoint, due: i64| Behind { lane: endpoint.id.to_string(), due_at: at(due) };
+    assert_eq!(behind, [lane(&held, 10), lane(&endpoint, 20)]);
+    let worst = deliveries::list_behind(&mut tx, at(45), 1).await.unwrap();
+    assert_eq!(worst, behind[..1]);
 }
 
 async fn event(store: &Store, owner: &WorkspaceId, kind: &str) -> EventId {

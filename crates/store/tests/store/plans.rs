@@ -134,6 +134,7 @@ async fn the_claims_use_an_index(store: &Store) {
     deliveries::list_lanes(&mut tx, at(0)).await.unwrap();
     deliveries::claim(&mut tx, &store.id(), at(0), at(1), 1).await.unwrap();
     deliveries::find_next_due(&mut tx).await.unwrap();
+    deliveries::list_behind(&mut tx, at(0), 1).await.unwrap();
     jobs::claim(&mut tx, at(0), at(1), 1).await.unwrap();
     drop(tx);
     for (table, index) in [
@@ -147,6 +148,7 @@ async fn the_claims_use_an_index(store: &Store) {
     }
     assert_uses(store, "SELECT p.id AS endpoint_id", "deliveries_by_lane").await;
     assert_uses(store, "SELECT MIN(CASE WHEN u.held_until", "deliveries_by_lane").await;
+    assert_uses(store, "SELECT u.lane, MIN(u.due_at)", "deliveries_by_lane").await;
 }
 
 async fn lists_of_conversations_use_an_index(store: &Store) {
