@@ -130,9 +130,11 @@ pub struct CardLimit {
     Hash,
     serde::Serialize,
     serde::Deserialize,
+    sqlx::Type,
     utoipa::ToSchema,
 )]
 #[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "TEXT", rename_all = "snake_case")]
 pub enum CallClass {
     /// Sending text, links, reactions and stickers.
     Text,

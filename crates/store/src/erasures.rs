@@ -150,6 +150,8 @@ const STEPS: &[&str] = &[
          WHERE account_id = $1 AND kind <> 'account.disconnected' LIMIT $2)",
     "DELETE FROM jobs WHERE id IN (SELECT j.id FROM jobs j
          JOIN messages m ON m.id = j.subject WHERE m.account_id = $1 LIMIT $2)",
+    "DELETE FROM budgets
+     WHERE account_id IN (SELECT account_id FROM budgets WHERE account_id = $1 LIMIT $2)",
     "UPDATE media SET content_type = NULL, sha256 = NULL, expires_at = 0
      WHERE id IN (SELECT u.media_id FROM media_uses u JOIN media f ON f.id = u.media_id
          WHERE u.account_id = $1 AND f.expires_at > 0 AND f.place IS NULL

@@ -9,6 +9,7 @@ mod text;
 
 pub mod accounts;
 pub mod attempts;
+pub mod budgets;
 pub mod calls;
 pub mod comments;
 pub mod connects;

@@ -5,7 +5,7 @@ use posta_core::time::Timestamp;
 
 use crate::messages::Status;
 use crate::sql::sql;
-use crate::{Result, Tx};
+use crate::{Result, Tx, jobs};
 
 /// A message in the queue.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -96,12 +96,7 @@ pub async fn cancel(
     all.push(message.clone());
     all.sort();
     for one in &all {
-        sql!(tx, |c| sqlx::query("DELETE FROM jobs WHERE account_id = $1 AND subject = $2")
-            .bind(account)
-            .bind(one)
-            .execute(c)
-            .await?
-            .rows_affected());
+        jobs::delete_about(tx, account, one.as_str()).await?;
     }
     Ok(all)
 }

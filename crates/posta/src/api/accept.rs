@@ -54,6 +54,7 @@ pub(crate) async fn accept(
         draft: Draft { text: Some(request.message), ..Draft::default() },
         tag: None,
         sent_via: SentVia::Api,
+        priority: None,
         may_wait: false,
         send_at: None,
         is_dry_run: false,

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
-use posta_store::{Tx, deliveries, early, fetches, inbound, jobs, renewals};
+use posta_store::{Tx, budgets, deliveries, early, fetches, inbound, renewals};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -62,7 +62,7 @@ async fn lags(app: &App, tx: &mut Tx) -> Result<()> {
     for (work, due) in [
         ("inbound", inbound::find_next_due(tx).await?),
         ("fetch", fetches::find_next_due(tx).await?),
-        ("send", jobs::find_next_due(tx).await?),
+        ("send", budgets::find_next_due(tx).await?),
         ("deliver", deliveries::find_next_due(tx).await?),
         ("renew", renewals::find_next_due(tx).await?),
     ] {

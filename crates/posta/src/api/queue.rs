@@ -2,9 +2,11 @@
 
 use axum::Json;
 use axum::extract::State;
+use posta_core::capability::CallClass;
 use posta_core::id::{AccountId, ConversationId, MessageId};
 use posta_core::time::Timestamp;
 use posta_store::accounts::{Account, State as AccountState};
+use posta_store::budgets;
 use posta_store::messages::Status;
 use posta_store::queue::{self, Queued};
 use serde::{Deserialize, Serialize};
@@ -17,6 +19,7 @@ use super::error::{ApiError, Result};
 use super::extract::{Id, Query, Segments};
 use super::page::{self, CursorPage};
 use crate::app::App;
+use crate::flows::budget;
 use crate::flows::send::Priority;
 use crate::flows::send::queue::{Waits, cancel as call_off, waits};
 
@@ -103,13 +106,22 @@ pub(crate) async fn list(
         is_connected: account.state == AccountState::Connected,
         rate_limited_until: account.rate_limited_until.filter(|until| *until > now),
     };
-    let data = rows.into_iter().map(|row| shape(row, &account, now)).collect();
+    let mut spent = budgets::find(&mut tx, &account.id).await?;
+    let opens = [CallClass::Text, CallClass::Media]
+        .map(|class| (class.as_str(), budget::opens(&app, &account, &mut spent, class)));
+    let data = rows.into_iter().map(|row| shape(row, &account, opens, now)).collect();
     Ok(Json(QueueList { data, pagination, lane }))
 }
 
-fn shape(row: Queued, account: &Account, now: Timestamp) -> QueuedShape {
+fn shape(
+    row: Queued,
+    account: &Account,
+    opens: [(&str, Option<Timestamp>); 2],
+    now: Timestamp,
+) -> QueuedShape {
+    let opens = opens.into_iter().find(|(class, _)| row.class.as_deref() == Some(class));
     QueuedShape {
-        waits: waits(account, &row, now),
+        waits: waits(account, &row, opens.and_then(|(_, opens)| opens), now),
         due_at: (row.status == Status::Queued).then_some(row.due_at),
         message_id: row.message_id,
         conversation_id: row.conversation_id,

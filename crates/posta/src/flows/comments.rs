@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use posta_core::capability::CallClass;
-use posta_core::failure::{Code, ConnectorError, Retry};
+use posta_core::failure::{Code, ConnectorError};
 use posta_core::id::{AccountId, RemoteComment, RemotePost};
 use posta_core::time::Timestamp;
 use posta_platforms::contract::{Comments, Moderation, Page, Post, Remark, Under};
 use posta_store::accounts::Account;
 
 use super::line::Line;
-use super::refusal;
+use super::{budget, refusal};
 use crate::app::App;
 
 /// How long a list of posts is taken for new: reading it anew each time would use up what an account
@@ -54,7 +54,7 @@ pub async fn posts(app: &App, account: &Account) -> Result<Posts, ConnectorError
     let (mut all, mut after) = (Vec::new(), None::<String>);
     for page in 0..PAGES {
         if page > 0 {
-            pay(app, account)?;
+            pay(app, account).await?;
         }
         let cx = line.cx(app);
         let read = family.posts(&cx, after.as_deref()).await?;
@@ -150,16 +150,13 @@ pub async fn delete(
 }
 
 async fn open(app: &App, account: &Account) -> Result<Line, ConnectorError> {
-    pay(app, account)?;
+    pay(app, account).await?;
     Line::open(app, account).await
 }
 
 /// Takes a call out of what the account may ask.
-fn pay(app: &App, account: &Account) -> Result<(), ConnectorError> {
-    app.budget.take(account, CallClass::Other).map_err(|until| {
-        let message = format!("{} has used up its calls for now", account.username);
-        ConnectorError::new(Code::PlatformRateLimited, Retry::RateLimited { until }, message)
-    })
+async fn pay(app: &App, account: &Account) -> Result<(), ConnectorError> {
+    budget::spend(app, account, CallClass::Other).await
 }
 
 fn family(line: &Line) -> Result<&'static dyn Comments, ConnectorError> {

@@ -86,12 +86,13 @@ impl Line {
     }
 }
 
-/// Shows a person that their messages were seen, where the platform can. A courtesy: what was read
-/// here stays read without it.
+/// Shows a person that their messages were seen, where the platform can and the account has calls left.
+/// A courtesy: what was read here stays read without it.
 pub async fn show_seen(app: &App, account: &Account, person: &RemotePerson) {
     let shown = async {
         let line = Line::open(app, account).await?;
         match line.platform.receipts() {
+            Some(_) if !budget::afford(app, account, CallClass::Text).await => Ok(()),
             Some(receipts) => receipts.mark_read(&line.cx(app), person).await,
             None => Ok(()),
         }
@@ -106,6 +107,7 @@ pub async fn show_typing(app: &App, account: &Account, person: &RemotePerson) ->
     let shown = async {
         let line = Line::open(app, account).await?;
         match line.platform.receipts() {
+            Some(_) if !budget::afford(app, account, CallClass::Text).await => Ok(false),
             Some(receipts) => receipts.typing(&line.cx(app), person).await.map(|()| true),
             None => Ok(false),
         }

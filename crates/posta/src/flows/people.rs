@@ -16,7 +16,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::line::Line;
-use super::{FlowError, disconnect, refusal};
+use super::{FlowError, budget, disconnect, refusal};
 use crate::app::App;
 
 /// How long a profile is good: pictures die after a few days.
@@ -134,10 +134,13 @@ pub async fn read(app: &App, owner: &WorkspaceId, id: &ConversationId) -> posta_
     let account = accounts::find(&mut tx, owner, &conversation.account_id).await?;
     let account = account.ok_or(posta_store::Error::RowNotFound)?;
     drop(tx);
-    let answer = match app.budget.take(&account, CallClass::Other) {
-        _ if account.state != accounts::State::Connected => Err(disconnected(&account)),
-        Ok(()) => call(app, &account, &conversation.participant_id).await,
-        Err(until) => Err(too_many(until)),
+    let answer = if account.state == accounts::State::Connected {
+        match budget::take(app, &account, CallClass::Other).await? {
+            Ok(()) => call(app, &account, &conversation.participant_id).await,
+            Err(until) => Err(too_many(until)),
+        }
+    } else {
+        Err(disconnected(&account))
     };
     note(app, &account, id, &answer).await
 }
@@ -332,7 +335,7 @@ pub async fn look(
     if account.state != accounts::State::Connected {
         return Err(disconnected(account).into());
     }
-    if let Err(until) = app.budget.take(account, CallClass::Other) {
+    if let Err(until) = budget::take(app, account, CallClass::Other).await? {
         let nothing = || FlowError::from(too_many(until));
         let known = conversation.as_ref().filter(|_| known.fetched_at.is_some());
         return known.map(seen).ok_or_else(nothing);

@@ -18,7 +18,7 @@ use serde_json::json;
 
 use super::line::Line;
 use super::send::{self, Draft, LEASE};
-use super::{FlowError, announce, react, receive, refusal};
+use super::{FlowError, announce, budget, react, receive, refusal};
 use crate::app::App;
 
 /// What an echo has to do with a private reply.
@@ -117,7 +117,7 @@ async fn pay(
     let known = comments::find_remote(tx, &account.id, comment).await?;
     let is_live = known.is_some_and(|known| known.is_live);
     let class = if is_live { CallClass::LiveReply } else { CallClass::PrivateReply };
-    app.budget.take_now(account, class).map(|()| class).map_err(|until| {
+    budget::take_in(app, tx, account, class).await?.map(|()| class).map_err(|until| {
         let message = format!("{} has used up its private replies for now", account.username);
         let retry = Retry::RateLimited { until };
         let details = Some(json!({ "until": until }));
@@ -295,6 +295,7 @@ async fn become_message(
         draft: Draft::default(),
         tag: None,
         sent_via: "api",
+        priority: None,
         may_wait: false,
         send_at: None,
         idempotency: None,

@@ -1,5 +1,6 @@
 //! Reacting to a message: at the platform, then on the record.
 
+use posta_core::capability::CallClass;
 use posta_core::failure::{Code, ConnectorError, Retry};
 use posta_store::accounts::{Account, State};
 use posta_store::conversations::Conversation;
@@ -8,7 +9,7 @@ use posta_store::{Tx, message_changes, workspaces};
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::line::Line;
-use super::{FlowError, Invalid, disconnect, refusal, send};
+use super::{FlowError, Invalid, budget, disconnect, refusal, send};
 use crate::app::App;
 
 /// The one reaction that platforms also know by a word.
@@ -44,6 +45,8 @@ pub async fn react(
         return Err(refusal(Code::PlatformNotSupported, message).into());
     };
     let person = &conversation.participant_id;
+    // The platform counts a reaction as a text.
+    budget::spend_now(app, account, CallClass::Text).await?;
     if let Err(error) = reactions.react(&line.cx(app), person, remote, emoji).await {
         return Err(lost(app, account, error).await?.into());
     }

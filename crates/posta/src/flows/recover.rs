@@ -12,7 +12,7 @@ use posta_store::{Tx, recoveries, workspaces};
 use super::announce::announce;
 use super::events::{AccountBlock, Payload};
 use super::line::Line;
-use super::{disconnect, import, refusal, renew, send};
+use super::{budget, disconnect, import, refusal, renew, send};
 use crate::app::App;
 
 /// The shortest and the longest time between two tries of a token.
@@ -49,7 +49,7 @@ pub(super) async fn announce_recovered(
 /// When the database failed; the account is then taken up again later.
 pub async fn attempt(app: &App, account: &Account) -> posta_store::Result<()> {
     let now = app.clock.now();
-    let mut error = match app.budget.take(account, CallClass::Other) {
+    let mut error = match budget::take(app, account, CallClass::Other).await? {
         Err(until) => return put_off(app, account, until).await,
         Ok(()) => match call(app, account).await {
             Ok(()) => return come_back(app, account).await,

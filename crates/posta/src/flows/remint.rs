@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use posta_core::capability::CallClass;
 use posta_core::event::Attachment;
-use posta_core::failure::{Code, ConnectorError, Retry};
+use posta_core::failure::{Code, ConnectorError};
 use posta_core::id::RemoteMessage;
 use posta_store::accounts::Account;
 use posta_store::messages::{self, Message};
@@ -12,7 +12,7 @@ use posta_store::{message_changes, workspaces};
 use serde_json::Value;
 
 use super::line::Line;
-use super::{FlowError, media, refusal};
+use super::{FlowError, budget, media, refusal};
 use crate::app::App;
 
 /// A URL that works now, as far as is known.
@@ -96,10 +96,7 @@ async fn ask(
     account: &Account,
     remote: &RemoteMessage,
 ) -> Result<Vec<Attachment>, ConnectorError> {
-    app.budget.take(account, CallClass::Conversations).map_err(|until| {
-        let message = format!("{} has used up its calls for now", account.username);
-        ConnectorError::new(Code::PlatformRateLimited, Retry::RateLimited { until }, message)
-    })?;
+    budget::spend(app, account, CallClass::Conversations).await?;
     let line = Line::open(app, account).await?;
     let Some(history) = line.platform.history() else {
         return Err(*gone("the platform shows no messages a second time"));

@@ -16,7 +16,7 @@ use serde_json::json;
 
 use super::line::Line;
 use super::receive::{self, Taken, Told};
-use super::{disconnect, import, reconcile, refusal};
+use super::{budget, disconnect, import, reconcile, refusal};
 use crate::app::App;
 
 /// How long a step waits for a send whose answer is still out: what it sent is met here too.
@@ -53,7 +53,7 @@ pub async fn step(app: &App, mut walk: Walk, lease: Timestamp) -> posta_store::R
     if !begin(app, &account, &mut walk) {
         return put(app, &walk, lease).await;
     }
-    if let Err(until) = app.budget.take(&account, CallClass::Conversations) {
+    if let Err(until) = budget::take(app, &account, CallClass::Conversations).await? {
         walk.due_at = Some(until);
         return put(app, &walk, lease).await;
     }

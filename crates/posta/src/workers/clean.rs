@@ -1,12 +1,12 @@
 //! Forgets what has had its time: idempotency keys after a day, connect attempts after an hour,
 //! what came early and what was told once after a month, events, raw webhooks and calls to platforms
-//! when the settings say so; and files that no row knows.
+//! when the settings say so; and files that no row knows. Sees, too, that no lane has lost its turn.
 
 use std::time::Duration;
 
 use posta_core::id::WorkspaceId;
 use posta_core::time::Timestamp;
-use posta_store::{calls, connects, early, events, idempotency, inbound, told, workspaces};
+use posta_store::{calls, connects, early, events, idempotency, inbound, jobs, told, workspaces};
 
 use crate::app::App;
 use crate::flows::announce::ANNOUNCED;
@@ -45,7 +45,21 @@ async fn clean(app: &App) -> posta_store::Result<()> {
     told::delete_old(&mut tx, now.minus(TOLD)).await?;
     tx.commit().await?;
     clean_log(app, now).await?;
-    media::delete_orphans(app).await
+    media::delete_orphans(app).await?;
+    mend_lanes(app).await
+}
+
+/// Gives lanes back their turn in which a process of an older version has worked.
+async fn mend_lanes(app: &App) -> posta_store::Result<()> {
+    loop {
+        let mut tx = app.db.write().await?;
+        let mended = jobs::update_turns(&mut tx, HANDFUL).await?;
+        tx.commit().await?;
+        if mended == 0 {
+            return Ok(());
+        }
+        app.wake.send.notify_one();
+    }
 }
 
 /// In small transactions, for whatever else wants to write waits meanwhile.

@@ -107,7 +107,7 @@ pub async fn find_work(app: &App) -> posta_store::Result<Option<&'static str>> {
     look_at!(
         inbound,
         fetches,
-        jobs,
+        budgets,
         deliveries,
         replays,
         renewals,

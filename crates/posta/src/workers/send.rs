@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use posta_store::jobs;
+use posta_store::budgets;
 use tokio::sync::Semaphore;
 
 use super::{room, tend};
@@ -15,17 +15,13 @@ const CONCURRENCY: usize = 64;
 
 pub(super) async fn run(app: App) {
     let permits = Arc::new(Semaphore::new(CONCURRENCY));
-    tend(&app, "send", &app.wake.send, jobs::find_next_due, || work(&app, &permits)).await;
+    tend(&app, "send", &app.wake.send, budgets::find_next_due, || work(&app, &permits)).await;
 }
 
 async fn work(app: &App, permits: &Arc<Semaphore>) -> posta_store::Result<bool> {
     let room = room(permits).await;
-    let now = app.clock.now();
-    let mut tx = app.db.write().await?;
-    let jobs = jobs::claim(&mut tx, now, now.plus(send::LEASE), room).await?;
-    tx.commit().await?;
-    let found = !jobs.is_empty();
-    for job in jobs {
+    let claimed = send::claim(app, room).await?;
+    for job in claimed.jobs {
         let permit = Arc::clone(permits).try_acquire_owned();
         let (app, busy) = (app.clone(), app.under_way.enter());
         app.tasks.clone().spawn(async move {
@@ -37,5 +33,5 @@ async fn work(app: &App, permits: &Arc<Semaphore>) -> posta_store::Result<bool> 
             app.wake.send.notify_one();
         });
     }
-    Ok(found)
+    Ok(claimed.is_more)
 }

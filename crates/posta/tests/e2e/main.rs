@@ -19,6 +19,7 @@ mod happenings;
 mod history;
 mod inbound;
 mod keep;
+mod lanes;
 mod limits;
 mod logs;
 mod media;

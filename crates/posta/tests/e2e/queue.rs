@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use posta::flows::send::{self, Draft, Request};
 use posta_core::id::MessageId;
-use posta_store::{accounts, conversations, jobs, workspaces};
+use posta_store::{accounts, conversations, workspaces};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -36,6 +36,7 @@ impl Stage {
                 draft: Draft { text: Some((*text).to_owned()), ..Draft::default() },
                 tag: None,
                 sent_via: "api",
+                priority: None,
                 may_wait,
                 send_at: None,
                 idempotency: None,
@@ -132,10 +133,7 @@ story! {
     async fn what_is_called_off_is_never_sent(stage: Stage) {
         opened(stage).await;
         let ids = stage.queues(&["One", "Two"], false).await;
-        let mut tx = stage.db().write().await.unwrap();
-        let now = stage.clock.now();
-        let claimed = jobs::claim(&mut tx, now, now.plus(send::LEASE), 9).await.unwrap();
-        tx.commit().await.unwrap();
+        let claimed = send::claim(&stage.app, 9).await.unwrap().jobs;
         assert_eq!((claimed.len(), &claimed[0].subject), (1, &ids[0].to_string()));
 
         stage.cancels(ids[1].as_str()).await.expect(200);

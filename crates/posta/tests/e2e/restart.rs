@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use posta::flows::send::Draft;
+use posta_core::capability::CallClass;
 use posta_store::{jobs, messages};
 use serde_json::json;
 
@@ -24,6 +25,7 @@ async fn enqueue(stage: &Stage, text: &str) -> posta_core::id::MessageId {
         draft: Draft { text: Some(text.to_owned()), ..Draft::default() },
         tag: None,
         sent_via: "api",
+        priority: None,
         may_wait: false,
         send_at: None,
         idempotency: None,
@@ -65,7 +67,9 @@ story! {
         let mut tx = db.write().await.unwrap();
         let now = stage.clock.now();
         let lease = now.plus(Duration::from_secs(60));
-        assert_eq!(jobs::claim(&mut tx, now, lease, 10).await.unwrap().len(), 1);
+        let account = stage.account.parse().unwrap();
+        let which = (&account, CallClass::Text);
+        assert_eq!(jobs::claim(&mut tx, which, now, lease, 10).await.unwrap().len(), 1);
         assert!(messages::update_sending(&mut tx, &id).await.unwrap());
         tx.commit().await.unwrap();
         db.close().await;

@@ -265,6 +265,7 @@ story! {
                     draft: Draft { text: Some(text.clone()), ..Draft::default() },
                     tag: None,
                     sent_via: "api",
+                    priority: None,
                     may_wait: false,
                     send_at: None,
                     idempotency: None,

@@ -31,7 +31,10 @@ async fn every_kind_of_difference_is_seen() {
         (2, "ALTER TABLE jobs ALTER COLUMN attempts TYPE INTEGER"),
         (3, "ALTER TABLE jobs ALTER COLUMN lane DROP NOT NULL"),
         (4, "ALTER TABLE workspaces ALTER COLUMN event_seq SET DEFAULT 1"),
-        (5, "DROP INDEX jobs_due; CREATE UNIQUE INDEX jobs_due ON jobs (due_at, id)"),
+        (
+            5,
+            "DROP INDEX jobs_by_account; CREATE UNIQUE INDEX jobs_by_account ON jobs (account_id, subject)",
+        ),
         (6, "DROP INDEX jobs_by_lane; CREATE INDEX jobs_by_lane ON jobs (id, lane)"),
         (7, "DROP INDEX inbound_pending; CREATE INDEX inbound_pending ON inbound (due_at, id)"),
         (8, "DROP INDEX connects_by_expiry"),

@@ -5,10 +5,11 @@
 use std::fmt::Debug;
 use std::sync::{Mutex, Once};
 
+use posta_core::capability::CallClass;
 use posta_store::conversations::{self, Filter, Place};
 use posta_store::{
-    Open, Tx, calls, deliveries, events, failures, inbound, jobs, keeps, media, message_changes,
-    messages, people, purges, queue, windows,
+    Open, Tx, budgets, calls, deliveries, events, failures, inbound, jobs, keeps, media,
+    message_changes, messages, people, purges, queue, windows,
 };
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -85,7 +86,9 @@ fn caught(store: &Store, words: &str) -> String {
     let is_it = |text: &&String| {
         // Claims are the statements that differ between the databases.
         let is_ours = !text.starts_with("WITH") || is_postgres == text.contains("SKIP LOCKED");
-        let is_plain = text.starts_with("SELECT") || text.starts_with("WITH");
+        let is_plain = text.starts_with("SELECT")
+            || text.starts_with("WITH")
+            || text.starts_with("UPDATE jobs SET attempts = attempts + 1");
         text.contains(words) && is_ours && is_plain
     };
     let caught = CAUGHT.lock().unwrap().clone();
@@ -135,16 +138,33 @@ async fn the_claims_use_an_index(store: &Store) {
     deliveries::claim(&mut tx, &store.id(), at(0), at(1), 1).await.unwrap();
     deliveries::find_next_due(&mut tx).await.unwrap();
     deliveries::list_behind(&mut tx, at(0), 1).await.unwrap();
-    jobs::claim(&mut tx, at(0), at(1), 1).await.unwrap();
+    budgets::claim(&mut tx, at(0), 1).await.unwrap();
+    budgets::find_next_due(&mut tx).await.unwrap();
+    let account = store.id();
+    jobs::claim(&mut tx, (&account, CallClass::Text), at(0), at(1), 1).await.unwrap();
+    jobs::find_due(&mut tx, &account, CallClass::Text).await.unwrap();
+    jobs::list_timed(&mut tx, &account, at(0), 1).await.unwrap();
+    jobs::find_timed(&mut tx, &account).await.unwrap();
     drop(tx);
     for (table, index) in [
         ("inbound", "inbound_pending"),
         ("deliveries", "deliveries_by_lane"),
         ("deliveries", "deliveries_by_thread"),
-        ("jobs", "jobs_due"),
-        ("jobs", "jobs_by_lane"),
     ] {
         assert_uses(store, &format!("UPDATE {table} SET attempts"), index).await;
+    }
+    for (words, index) in [
+        ("UPDATE budgets SET due_at", "budgets_due"),
+        ("SELECT MIN(due_at) FROM budgets", "budgets_due"),
+        ("UPDATE jobs SET attempts", "jobs_by_turn"),
+        ("SELECT MIN(due_at) FROM (", "jobs_by_turn"),
+        ("SELECT j.lane, m.conversation_id", "jobs_by_time"),
+        ("SELECT MIN(send_at) FROM jobs", "jobs_by_time"),
+    ] {
+        assert_uses(store, words, index).await;
+        let plan = plan(store, &caught(store, words)).await;
+        // Never all that waits, and never in another order.
+        assert!(!plan.contains("SCAN jobs") && !plan.contains("Seq Scan on jobs"), "{plan}");
     }
     assert_uses(store, "SELECT p.id AS endpoint_id", "deliveries_by_lane").await;
     assert_uses(store, "SELECT MIN(CASE WHEN u.held_until", "deliveries_by_lane").await;

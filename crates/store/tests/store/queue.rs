@@ -1,5 +1,6 @@
 //! The queue of an account: what is in it, and what is called off.
 
+use posta_core::capability::CallClass;
 use posta_core::id::{AccountId, ConversationId, MessageId};
 use posta_store::accounts::Account;
 use posta_store::jobs::{self, Job};
@@ -39,8 +40,8 @@ async fn scene(store: &Store, account: &Account, thread: &str) -> Scene {
             due_at: at(0),
             created_at: at(0),
             hold_until: None,
-            account_id: Some(account.id.clone()),
-            class: Some("text".into()),
+            account_id: account.id.clone(),
+            class: CallClass::Text,
             priority: 1,
             send_at: None,
             origin: None,
@@ -100,7 +101,8 @@ async fn a_message_is_called_off_with_what_follows_it(store: &Store) {
     assert_eq!(listed(store, &scene, None).await.len(), 1);
     assert!(cancel(store, &scene, 1).await.is_empty(), "it is called off");
     let mut tx = store.write().await;
-    let claimed = jobs::claim(&mut tx, at(0), at(60), 9).await.unwrap();
+    let claimed =
+        jobs::claim(&mut tx, (&scene.account, CallClass::Text), at(0), at(60), 9).await.unwrap();
     assert_eq!(claimed.len(), 1);
     assert!(!messages::update_sending(&mut tx, &ids[0]).await.unwrap());
 }
@@ -123,7 +125,13 @@ async fn only_one_of_sending_and_calling_off_succeeds(store: &Store) {
     for turn in 0..8 {
         let scene = scene(store, &account, &turn.to_string()).await;
         let mut tx = store.write().await;
-        assert_eq!(jobs::claim(&mut tx, at(0), at(60), 1).await.unwrap().len(), 1);
+        assert_eq!(
+            jobs::claim(&mut tx, (&scene.account, CallClass::Text), at(0), at(60), 1)
+                .await
+                .unwrap()
+                .len(),
+            1
+        );
         tx.commit().await.unwrap();
         let send = async {
             let mut tx = store.write().await;

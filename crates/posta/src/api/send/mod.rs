@@ -33,7 +33,7 @@ use super::extract::{Body, Query, Segment};
 use super::idempotency::{self, IdempotencyKey};
 use crate::app::App;
 use crate::flows::outcome;
-use crate::flows::send::{self as flow, Draft, Request};
+use crate::flows::send::{self as flow, Draft, Priority, Request};
 
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SendAnswer {
@@ -140,6 +140,7 @@ pub(crate) async fn send(
         tag: request.tag()?,
         account_id: request.account_id,
         sent_via: request.sent_via,
+        priority: request.priority,
         may_wait: request.hold,
         send_at: request.send_at,
         is_dry_run: query.dry_run,
@@ -153,6 +154,7 @@ pub(super) struct Wish {
     pub(super) draft: Draft,
     pub(super) tag: Option<Tag>,
     pub(super) sent_via: SentVia,
+    pub(super) priority: Option<Priority>,
     pub(super) may_wait: bool,
     pub(super) send_at: Option<Timestamp>,
     pub(super) is_dry_run: bool,
@@ -186,6 +188,7 @@ pub(super) async fn perform(
         draft: wish.draft,
         tag: wish.tag,
         sent_via: wish.sent_via.as_str(),
+        priority: wish.priority,
         may_wait: wish.may_wait,
         send_at: wish.send_at,
         idempotency: which,

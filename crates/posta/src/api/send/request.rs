@@ -20,7 +20,7 @@ use crate::api::extract::{Body, from_value, http_url};
 use crate::api::form::{Form, Part};
 use crate::app::App;
 use crate::flows::media;
-use crate::flows::send::{Attached, Draft};
+use crate::flows::send::{Attached, Draft, Priority};
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -58,6 +58,9 @@ pub(crate) struct SendRequest {
     /// `human` when a person typed this, else `api`.
     #[serde(default)]
     pub(super) sent_via: SentVia,
+    /// What goes first of all that waits for the account; without it `human` when a person typed this,
+    /// else `automation`. Within a conversation the order stays.
+    pub(super) priority: Option<Priority>,
     /// Whether a text that is too long becomes several messages, instead of being refused.
     #[serde(default, deserialize_with = "flag")]
     split: bool,
@@ -96,6 +99,8 @@ pub(crate) struct SendForm {
     message_tag: Option<String>,
     /// When it is to be sent.
     send_at: Option<Timestamp>,
+    /// `human`, `automation` or `bulk`.
+    priority: Option<Priority>,
 }
 
 /// Who wrote a message.

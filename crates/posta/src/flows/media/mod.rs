@@ -175,7 +175,7 @@ async fn id_at_platform(
         return Ok(Ok(None));
     }
     // Each file may take as long as a whole send.
-    jobs::update_due(&mut tx, &job.id, app.clock.now().plus(LEASE)).await?;
+    jobs::update_lease(&mut tx, &job.id, app.clock.now().plus(LEASE)).await?;
     tx.commit().await?;
     let line = match Line::open(app, account).await {
         Ok(line) => line,

@@ -18,7 +18,7 @@ use posta_store::{Tx, workspaces};
 use super::{ECHO_WAIT, Taken, Told, edit, message};
 use crate::app::App;
 use crate::flows::line::Line;
-use crate::flows::{disconnect, send};
+use crate::flows::{budget, disconnect, send};
 
 /// How long the message's own webhook may take before it is fetched.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -91,7 +91,7 @@ pub async fn fetch(app: &App, row: &Fetch) -> posta_store::Result<()> {
         fetches::delete(&mut tx, &row.account_id, &row.message_id).await?;
         return tx.commit().await;
     }
-    if let Err(until) = app.budget.take(&account, CallClass::Conversations) {
+    if let Err(until) = budget::take(app, &account, CallClass::Conversations).await? {
         let mut tx = app.db.write().await?;
         put_off(&mut tx, row, Some(until), "the account has used up its calls for now").await?;
         return tx.commit().await;

@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::flows::events::{ConversationBlock, FailureBlock, InboxAccount, Payload, message_block};
 use crate::flows::line::Line;
 use crate::flows::window::{self, Permit, Sender};
-use crate::flows::{announce, disconnect, media, receive, refusal};
+use crate::flows::{announce, budget, disconnect, media, receive, refusal};
 
 /// How often a send is tried that certainly did nothing, where its failure does not say.
 const TRIES: i64 = 5;
@@ -59,8 +59,8 @@ pub async fn attempt(app: &App, job: &Job) -> posta_store::Result<()> {
         // Handing in a file is seen by nobody, so it comes before the attempt is on record.
         Ok(permit) => match media::hand_in(app, account, job, content).await? {
             Err(error) => Err(error),
-            Ok(content) if begin(app, job, message).await? => {
-                let result = call(app, account, conversation, message, &content, permit.tag).await;
+            Ok(content) if begin(app, job, account, message).await? => {
+                let result = call(app, job.class, &ready, &content, permit.tag).await;
                 media::forget(app, account, &content, result).await?
             }
             Ok(_) => return Ok(()),
@@ -113,7 +113,7 @@ async fn load(app: &App, job: &Job) -> posta_store::Result<Option<Ready>> {
     let message = message.filter(|one| matches!(one.status, Status::Queued | Status::Sending));
     let Some(message) = message else {
         // Its conversation was deleted meanwhile, or it was given up with the part before it.
-        jobs::delete(&mut tx, &job.id).await?;
+        jobs::delete(&mut tx, job).await?;
         tx.commit().await?;
         return Ok(None);
     };
@@ -135,17 +135,11 @@ async fn load(app: &App, job: &Job) -> posta_store::Result<Option<Ready>> {
         app.waiters.wake(&message.id);
         return Ok(None);
     }
-    if job.lane != conversation.id.as_str() {
-        set_out(app, &mut tx, job, &conversation).await?;
-        tx.commit().await?;
-        app.wake.send.notify_one();
-        return Ok(None);
-    }
     let now = app.clock.now();
     let held = job.hold_until.filter(|_| account.state != State::Connected);
     let later = held.max(account.rate_limited_until).filter(|until| *until > now);
     if let Some(until) = later {
-        jobs::put_back(&mut tx, &job.id, until).await?;
+        jobs::put_back(&mut tx, job, until).await?;
         tx.commit().await?;
         return Ok(None);
     }
@@ -153,27 +147,29 @@ async fn load(app: &App, job: &Job) -> posta_store::Result<Option<Ready>> {
     Ok(Some(Ready { account, conversation, message }))
 }
 
-/// Puts a request whose chosen time has come at the end of its conversation's lane.
-async fn set_out(
+/// Puts the attempt on record, together with the call that it takes out of the account's budget;
+/// `false` when somebody else has, or the budget was spent meanwhile.
+async fn begin(
     app: &App,
-    tx: &mut Tx,
     job: &Job,
-    conversation: &Conversation,
-) -> posta_store::Result<()> {
-    let now = app.clock.now();
-    for id in jobs::list_lane(tx, &job.lane).await? {
-        jobs::update_lane(tx, &id, &app.ids.next(), conversation.id.as_str(), now).await?;
-    }
-    Ok(())
-}
-
-/// Puts the attempt on record; `false` when somebody else has.
-async fn begin(app: &App, job: &Job, message: &Message) -> posta_store::Result<bool> {
+    account: &Account,
+    message: &Message,
+) -> posta_store::Result<bool> {
     let mut tx = app.db.write().await?;
-    let is_ours = messages::update_sending(&mut tx, &message.id).await?;
-    jobs::update_due(&mut tx, &job.id, app.clock.now().plus(LEASE)).await?;
+    if !messages::update_sending(&mut tx, &message.id).await? {
+        return Ok(false);
+    }
+    let taken_at = job.due_at.minus(LEASE);
+    if let Err(until) = budget::make(app, &mut tx, account, job.class, taken_at).await? {
+        drop(tx);
+        let mut tx = app.db.write().await?;
+        jobs::put_back(&mut tx, job, until).await?;
+        tx.commit().await?;
+        return Ok(false);
+    }
+    jobs::update_lease(&mut tx, &job.id, app.clock.now().plus(LEASE)).await?;
     tx.commit().await?;
-    Ok(is_ours)
+    Ok(true)
 }
 
 /// Asks the reply window again, for the message may have waited since it was let in.
@@ -190,14 +186,14 @@ fn permit(
 
 async fn call(
     app: &App,
-    account: &Account,
-    conversation: &Conversation,
-    message: &Message,
+    class: CallClass,
+    ready: &Ready,
     content: &Content,
     tag: Option<Tag>,
 ) -> Result<Sent, ConnectorError> {
+    let Ready { account, conversation, message } = ready;
     let line = Line::open(app, account).await?;
-    let line = line.counted(app, account, CallClass::Text).about(app, &message.id);
+    let line = line.counted(app, account, class).about(app, &message.id);
     let outgoing = Outgoing {
         id: message.id.clone(),
         to: Recipient::Person(conversation.participant_id.clone()),
@@ -222,7 +218,7 @@ async fn sent_out(
 ) -> posta_store::Result<()> {
     // The conversation is locked before its messages, here and everywhere. It may be gone.
     conversations::lock(tx, &message.conversation_id).await?;
-    jobs::delete(tx, &job.id).await?;
+    jobs::delete(tx, job).await?;
     super::super::restriction::note(app, tx, account, None).await?;
     // Only if this attempt was given up for dead meanwhile, its echo has a row of its own.
     messages::delete_twin(tx, &account.id, &sent.message, &message.id).await?;
@@ -264,19 +260,19 @@ async fn not_sent(
             let doublings = u32::try_from(job.attempts - 1).unwrap_or(0);
             let wait = jittered(app, first_wait * 2_u32.saturating_pow(doublings));
             messages::update_queued(tx, &message.id).await?;
-            return jobs::update_due(tx, &job.id, now.plus(wait)).await;
+            return jobs::update_due(tx, job, now.plus(wait)).await;
         }
         Retry::RateLimited { until } => {
             accounts::update_rate_limited(tx, &account.id, until).await?;
             messages::update_queued(tx, &message.id).await?;
-            return jobs::put_back(tx, &job.id, until).await;
+            return jobs::put_back(tx, job, until).await;
         }
         Retry::Auth => {
             let is_lost = disconnect::lose(app, tx, account, error).await?;
             let later = if is_lost { job.hold_until } else { Some(now) };
             if let Some(until) = later.filter(|until| *until > now || !is_lost) {
                 messages::update_queued(tx, &message.id).await?;
-                return jobs::put_back(tx, &job.id, until).await;
+                return jobs::put_back(tx, job, until).await;
             }
         }
         Retry::Transient | Retry::Permanent | Retry::Unknown => {}
@@ -285,7 +281,7 @@ async fn not_sent(
         crate::flows::reconcile::hurry(app, tx, account).await?;
     }
     let status = if error.retry == Retry::Unknown { Status::Unknown } else { Status::Failed };
-    jobs::delete(tx, &job.id).await?;
+    jobs::delete(tx, job).await?;
     if messages::update_unsent(tx, &message.id, status, &stored(error)).await? {
         if status == Status::Failed {
             failed(app, tx, account, message, &stored(error)).await?;

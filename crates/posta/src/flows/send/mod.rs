@@ -1,6 +1,7 @@
 //! Sending: may this be sent, which messages does it become, and into the lane with them.
 
 mod attempt;
+mod claim;
 mod draft;
 pub mod queue;
 mod split;
@@ -26,6 +27,7 @@ use utoipa::ToSchema;
 
 pub use self::attempt::{LEASE, attempt};
 pub(super) use self::attempt::{jittered, stored};
+pub use self::claim::{Claimed, claim};
 pub(super) use self::draft::messages as messages_of;
 pub use self::draft::{Attached, Draft};
 use super::window::{self, Permit, Sender};
@@ -55,6 +57,8 @@ pub struct Request<'a> {
     pub tag: Option<Tag>,
     /// What made us send it: `human`, `api`, or the name of an automation.
     pub sent_via: &'a str,
+    /// How much it matters, if that is not to follow from what made us send it.
+    pub priority: Option<Priority>,
     /// Whether it may wait until the account is connected again.
     pub may_wait: bool,
     /// The time it is to be sent at, if not now.
@@ -144,9 +148,9 @@ pub async fn enqueue(
             due_at,
             created_at: now,
             hold_until,
-            account_id: Some(request.account.id.clone()),
-            class: Some(class.as_str().to_owned()),
-            priority: Priority::of(request.sent_via) as i64,
+            account_id: request.account.id.clone(),
+            class,
+            priority: request.priority.unwrap_or_else(|| Priority::of(request.sent_via)) as i64,
             send_at: request.send_at,
             origin: origin::Origin::current().written(),
         };
@@ -235,7 +239,8 @@ pub fn disconnected(app: &App, account: &Account) -> Box<ConnectorError> {
 /// # Errors
 /// When the database failed.
 pub async fn release(app: &App, tx: &mut Tx, account: &Account) -> posta_store::Result<()> {
-    jobs::update_released(tx, &account.id, app.clock.now()).await.map(drop)
+    let now = app.clock.now();
+    jobs::update_released(tx, &account.workspace_id, &account.id, now).await.map(drop)
 }
 
 /// A message of a request, as it is stored before it is sent.

@@ -45,9 +45,14 @@ pub struct Waits {
 }
 
 /// Says why a message waits; `None` when it is being sent. Of several reasons it is the one that
-/// is asked about first.
+/// is asked about first. `opens` says from when on calls of its class are made again, if not now.
 #[must_use]
-pub fn waits(account: &Account, queued: &Queued, now: Timestamp) -> Option<Waits> {
+pub fn waits(
+    account: &Account,
+    queued: &Queued,
+    opens: Option<Timestamp>,
+    now: Timestamp,
+) -> Option<Waits> {
     if queued.status != Status::Queued {
         return None;
     }
@@ -68,6 +73,7 @@ pub fn waits(account: &Account, queued: &Queued, now: Timestamp) -> Option<Waits
     }
     match Some(queued.due_at).filter(is_ahead).filter(|_| queued.attempts > 0) {
         Some(until) => because(Because::Retry, Some(until)),
+        None if opens.is_some() => because(Because::RateLimit, opens),
         None => because(Because::Turn, None),
     }
 }

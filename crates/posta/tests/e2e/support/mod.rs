@@ -137,6 +137,7 @@ pub(crate) struct Stage {
     place: Place,
     media: tempfile::TempDir,
     numbers: Vec<(&'static str, i64)>,
+    nodes: Vec<(App, TaskTracker)>,
 }
 
 /// An answer of Posta's.
@@ -234,6 +235,7 @@ impl Stage {
             place,
             media,
             numbers: Vec::new(),
+            nodes: Vec::new(),
         };
         stage.seed().await;
         stage
@@ -505,7 +507,10 @@ impl Stage {
         if self.sandbox.pending_deliveries() > 0 {
             return Some("the platform's webhooks");
         }
-        let work = workers::find_work(&self.app).await.unwrap();
+        let mut work = workers::find_work(&self.app).await.unwrap();
+        for (node, _) in &self.nodes {
+            work = work.or(workers::find_work(node).await.unwrap());
+        }
         work.or_else(|| {
             (self.sandbox.pending_deliveries() > 0).then_some("the platform's webhooks")
         })
@@ -550,6 +555,20 @@ impl Stage {
     pub(crate) async fn restart(&mut self) {
         let address = self.posta.socket_addrs(|| None).unwrap()[0];
         let listener = TcpListener::bind(address).await.unwrap();
+        self.app = open(&self.layers(), &self.clock).await;
+        self.server = serve(&self.app, listener);
+    }
+
+    /// Starts another server on the same data, which ends with the story.
+    pub(crate) async fn another_node(&mut self) -> App {
+        let (listener, _) = listen().await;
+        let app = open(&self.layers(), &self.clock).await;
+        let server = serve(&app, listener);
+        self.nodes.push((app.clone(), server));
+        app
+    }
+
+    fn layers(&self) -> Layers {
         let mut layers = layers(&self.place.url(), &self.posta, &self.sandbox_url, &self.proxy.url);
         for (key, value) in &self.settings {
             layers.set(key, *value).unwrap();
@@ -558,8 +577,7 @@ impl Stage {
         for (key, number) in &self.numbers {
             layers.set(key, *number).unwrap();
         }
-        self.app = open(&layers, &self.clock).await;
-        self.server = serve(&self.app, listener);
+        layers
     }
 
     /// Starts the server again with another number in its settings.
@@ -577,9 +595,12 @@ impl Stage {
             self.secrets.push(token["token"].as_str().unwrap().to_owned());
         }
         assert!(self.account.is_empty() || self.secrets.len() > 4, "no token to look for");
-        self.app.stop.cancel();
-        self.server.close();
-        self.server.wait().await;
+        self.nodes.push((self.app.clone(), self.server.clone()));
+        for (node, server) in &self.nodes {
+            node.stop.cancel();
+            server.close();
+            server.wait().await;
+        }
         self.end.cancel();
         self.scenery.close();
         self.scenery.wait().await;
