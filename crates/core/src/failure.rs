@@ -175,6 +175,9 @@ codes! {
         "Wait for it, then repeat the request to get its answer.";
     InvalidResourceState = "invalid_resource_state", 409, InvalidRequestError,
         "The thing is not in a state that allows this.", "Read it again and decide anew.";
+    AutomationStopped = "automation_stopped", 409, InvalidRequestError,
+        "Programs have sent enough in the conversation without a person.",
+        "Have a person answer with `sentVia: human`, or let programs go on with POST /v1/inbox/conversations/{conversationId}/resume-automation.";
     MessageCancelled = "message_cancelled", 409, InvalidRequestError,
         "The message was called off before it was sent.",
         "Send it again under another idempotency key if it is wanted after all.";

@@ -70,6 +70,7 @@ fn with_key() -> OpenApiRouter<App> {
         .routes(routes!(accept::accept))
         .routes(routes!(conversation_acts::typing))
         .routes(routes!(conversation_acts::thread_control))
+        .routes(routes!(conversation_acts::resume_automation))
         .routes(routes!(labels::list, labels::create))
         .routes(routes!(labels::delete))
         .routes(routes!(labels::list_of, labels::add))

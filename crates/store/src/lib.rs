@@ -43,6 +43,7 @@ pub mod search;
 pub mod sends;
 pub mod subscriptions;
 pub mod told;
+pub mod turns;
 pub mod verifications;
 pub mod walks;
 pub mod windows;

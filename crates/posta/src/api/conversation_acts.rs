@@ -17,7 +17,7 @@ use super::error::{ApiError, Result};
 use super::extract::{Body, Segment, from_value};
 use super::form::Form;
 use crate::app::App;
-use crate::flows::line;
+use crate::flows::{line, turns};
 
 /// The longest note for the next app, in characters.
 const LONGEST_NOTE: usize = 2000;
@@ -53,6 +53,38 @@ pub(crate) async fn typing(
     let success = account.state == AccountState::Connected
         && line::show_typing(&app, &account, &conversation.participant_id).await;
     Ok(Json(TypingAnswer { success }))
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ResumeRequest {
+    /// The account it is on.
+    account_id: AccountId,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ResumeAnswer {
+    success: bool,
+}
+
+/// Lets programs write in a conversation again that was stopped (`automation.stopped`). Their turns are
+/// counted anew. It changes nothing where nothing was stopped.
+#[utoipa::path(post, path = "/v1/inbox/conversations/{conversationId}/resume-automation",
+    operation_id = "resume_conversation_automation", tag = "Inbox",
+    params(("conversationId" = String, Path, description = "Our id of it, or the platform's")),
+    request_body = ResumeRequest,
+    responses((status = 200, body = ResumeAnswer)))]
+pub(crate) async fn resume_automation(
+    State(app): State<App>,
+    caller: Caller,
+    Segment(id): Segment,
+    body: Body<ResumeRequest>,
+) -> Result<Json<ResumeAnswer>> {
+    let mut tx = app.db.write().await?;
+    let (_, conversation) = caller.conversation(&mut tx, &body.value.account_id, &id).await?;
+    turns::release(&mut tx, &conversation).await?;
+    tx.commit().await?;
+    Ok(Json(ResumeAnswer { success: true }))
 }
 
 #[derive(Debug, Deserialize, ToSchema)]

@@ -122,6 +122,9 @@ fn event_means(kind: &str) -> &'static str {
         "message.failed" => "A message of an account will not be sent; `error` says why.",
         "message.read" => "A person read what an account wrote.",
         "conversation.started" => "A person wrote to an account for the first time.",
+        "automation.stopped" => {
+            "Programs send nothing more in a conversation until a person has seen to it."
+        }
         "account.connected" => "An account was connected, or connected again.",
         "account.disconnected" => "An account can no longer be used.",
         "account.token_expiring" => "An account's token ends soon, and could not be renewed.",

@@ -240,6 +240,9 @@ pub struct Inbox {
     /// `inbox.reconcile_minutes`: how often an account is compared with its platform.
     #[serde(deserialize_with = "whole::<0, 1440, _, _>")]
     pub reconcile_minutes: u32,
+    /// `inbox.automated_turns`: how often in a row a program's message may be answered within seconds.
+    #[serde(deserialize_with = "whole::<0, 10_000, _, _>")]
+    pub automated_turns: u32,
     /// `inbox.media_fresh_minutes`: how long the URL of an attachment is taken to work.
     #[serde(deserialize_with = "whole::<0, 525_600, _, _>")]
     pub media_fresh_minutes: u32,

@@ -25,6 +25,7 @@ pub const ANNOUNCED: &[&str] = &[
     "conversation.control_changed",
     "comment.received",
     "window.closing",
+    "automation.stopped",
     "account.connected",
     "account.disconnected",
     "account.token_expiring",

@@ -37,6 +37,7 @@ pub mod restriction;
 pub mod send;
 pub mod signers;
 pub mod subscriptions;
+pub mod turns;
 pub mod walk;
 pub mod window;
 

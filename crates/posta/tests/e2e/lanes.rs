@@ -147,3 +147,47 @@ story! {
         assert_eq!(error.expect_error(400, "invalid_field_value")["param"], "priority");
     }
 }
+
+story! {
+    /// Programs that answer each other within seconds are stopped, and a person lets them go on.
+    async fn machines_that_talk_to_each_other_are_stopped(stage: Stage) {
+        stage.restart_with_number("inbox.automated_turns", 3).await;
+        stage.connect_hearing(&["automation.stopped"]).await;
+        let (person, id) = MIRA;
+        stage.writes(person, "Beep").await;
+        stage.settle().await;
+        for turn in 0..3 {
+            stage.send(id, &format!("Boop {turn}"), &[]).await.expect(200);
+            stage.writes(person, &format!("Beep {turn}")).await;
+            stage.settle().await;
+        }
+        let told = stage.hook.events("automation.stopped");
+        assert_eq!((told.len(), &told[0]["turns"]), (1, &json!(3)));
+        assert_eq!(told[0]["conversation"]["platformConversationId"], id);
+        let over = stage.send(id, "Boop", &[]).await.expect_error(409, "automation_stopped");
+        assert_eq!(over["details"]["automatedTurns"], 3);
+        // Time alone does not let them go on.
+        stage.pass(Duration::from_secs(600)).await;
+        stage.writes(person, "Beep?").await;
+        stage.settle().await;
+        stage.send(id, "Boop", &[]).await.expect_error(409, "automation_stopped");
+        let human = json!({"message": "This is Ada", "sentVia": "human"});
+        stage.send_form(id, human).await.expect(200);
+        for turn in 0..5 {
+            stage.send(id, &format!("Welcome {turn}"), &[]).await.expect(200);
+            // Somebody who reads what was written.
+            stage.pass(Duration::from_secs(if turn == 2 { 6 } else { 2 })).await;
+            stage.writes(person, &format!("Hm {turn}")).await;
+            stage.settle().await;
+        }
+        assert_eq!(stage.hook.events("automation.stopped").len(), 1);
+        stage.send(id, "Boop", &[]).await.expect(200);
+        stage.writes(person, "Beep").await;
+        stage.settle().await;
+        stage.send(id, "Boop", &[]).await.expect_error(409, "automation_stopped");
+        assert_eq!(stage.hook.events("automation.stopped").len(), 2);
+        let path = format!("inbox/conversations/{id}/resume-automation");
+        stage.post(&path, &json!({"accountId": stage.account})).await.expect(200);
+        stage.send(id, "Boop", &[]).await.expect(200);
+    }
+}

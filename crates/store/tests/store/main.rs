@@ -43,6 +43,7 @@ mod sql;
 mod subscriptions;
 mod text;
 mod told;
+mod turns;
 mod verifications;
 mod walks;
 mod windows;

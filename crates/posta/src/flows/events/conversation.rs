@@ -117,6 +117,7 @@ impl Payload {
             | Self::Reaction { conversation, .. }
             | Self::Referral { conversation, .. }
             | Self::ControlChanged { conversation, .. }
+            | Self::AutomationStopped { conversation, .. }
             | Self::WindowClosing { conversation, .. } => {
                 Some(&conversation.platform_conversation_id)
             }

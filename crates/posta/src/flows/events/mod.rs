@@ -173,6 +173,18 @@ pub enum Payload {
         /// Whether the account has written since the person opened it.
         is_answered: bool,
     },
+    /// `automation.stopped`.
+    #[serde(rename_all = "camelCase")]
+    AutomationStopped {
+        /// The conversation.
+        conversation: ConversationBlock,
+        /// The account it is on.
+        account: InboxAccount,
+        /// How many messages of programs were answered within seconds, one after the other.
+        turns: i64,
+        /// When programs stopped.
+        stopped_at: Timestamp,
+    },
     /// `account.disconnected`.
     #[serde(rename_all = "camelCase")]
     AccountDisconnected {

@@ -19,7 +19,7 @@ use crate::flows::events::{
 use crate::flows::metadata::metadata;
 use crate::flows::private_reply::{self, Met};
 use crate::flows::window::{self, Opener, Opening};
-use crate::flows::{media, people};
+use crate::flows::{media, people, turns};
 
 /// How far the platform's clock may be behind ours.
 const CLOCKS: Duration = Duration::from_mins(1);
@@ -96,6 +96,7 @@ async fn incoming(
         people::wrote(app, told.account, &mut conversation);
     }
     note_newest(app, tx, &mut conversation, &stored).await?;
+    turns::heard(app, tx, told, &conversation, (&stored, message)).await?;
     waiting.finish(app, tx, told, &stored).await?;
     Ok(Taken::New)
 }
@@ -136,6 +137,9 @@ async fn outgoing(
     };
     let waiting = insert(app, tx, told, &mut stored).await?;
     note_newest(app, tx, &mut conversation, &stored).await?;
+    if !told.is_silent() {
+        turns::release(tx, &conversation).await?;
+    }
     tell(app, tx, told, "message.sent", &conversation, &stored).await?;
     waiting.finish(app, tx, told, &stored).await?;
     Ok(Taken::New)

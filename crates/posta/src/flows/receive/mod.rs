@@ -64,7 +64,7 @@ impl Told<'_> {
     }
 
     /// Announces what came of it, unless it is from before. Returns the event's id.
-    async fn announce(
+    pub(super) async fn announce(
         &self,
         app: &App,
         tx: &mut Tx,

@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::flows::events::{ConversationBlock, FailureBlock, InboxAccount, Payload, message_block};
 use crate::flows::line::Line;
 use crate::flows::window::{self, Permit, Sender};
-use crate::flows::{announce, budget, disconnect, media, receive, refusal};
+use crate::flows::{announce, budget, disconnect, media, receive, refusal, turns};
 
 /// How often a send is tried that certainly did nothing, where its failure does not say.
 const TRIES: i64 = 5;
@@ -39,6 +39,8 @@ struct Ready {
     account: Account,
     conversation: Conversation,
     message: Message,
+    /// Whether programs send nothing more in the conversation.
+    is_over: bool,
 }
 
 /// Works off a send job: at most one message to the platform, on record before and after.
@@ -49,12 +51,12 @@ pub async fn attempt(app: &App, job: &Job) -> posta_store::Result<()> {
     let Some(ready) = load(app, job).await? else {
         return Ok(());
     };
-    let Ready { account, conversation, message } = &ready;
+    let Ready { account, message, .. } = &ready;
     let content = message.content.as_ref().map(|content| content.0.clone());
     // Messages that were queued by an older version are texts and nothing else.
     let content =
         content.unwrap_or_else(|| Content::text(message.text.clone().unwrap_or_default()));
-    let result = match permit(app, account, conversation, message) {
+    let result = match permit(app, &ready) {
         Err(error) => Err(*error),
         // Handing in a file is seen by nobody, so it comes before the attempt is on record.
         Ok(permit) => match media::hand_in(app, account, job, content).await? {
@@ -143,8 +145,9 @@ async fn load(app: &App, job: &Job) -> posta_store::Result<Option<Ready>> {
         tx.commit().await?;
         return Ok(None);
     }
+    let is_over = turns::is_over(app, &mut tx, &conversation).await?;
     drop(tx);
-    Ok(Some(Ready { account, conversation, message }))
+    Ok(Some(Ready { account, conversation, message, is_over }))
 }
 
 /// Puts the attempt on record, together with the call that it takes out of the account's budget;
@@ -173,14 +176,11 @@ async fn begin(
 }
 
 /// Asks the reply window again, for the message may have waited since it was let in.
-fn permit(
-    app: &App,
-    account: &Account,
-    conversation: &Conversation,
-    message: &Message,
-) -> Result<Permit, Box<ConnectorError>> {
+fn permit(app: &App, ready: &Ready) -> Result<Permit, Box<ConnectorError>> {
+    let Ready { account, conversation, message, is_over } = ready;
     let (sender, tag) = (Sender::of(message.sent_via.as_deref()), message.tag.as_ref());
     let (tag, now) = (tag.map(|_| Tag::HumanAgent), app.clock.now());
+    turns::refuse(app, sender, *is_over)?;
     window::permits(super::can_send(account)?, conversation, sender, tag, now)
 }
 
@@ -191,7 +191,7 @@ async fn call(
     content: &Content,
     tag: Option<Tag>,
 ) -> Result<Sent, ConnectorError> {
-    let Ready { account, conversation, message } = ready;
+    let Ready { account, conversation, message, .. } = ready;
     let line = Line::open(app, account).await?;
     let line = line.counted(app, account, class).about(app, &message.id);
     let outgoing = Outgoing {
@@ -230,6 +230,9 @@ async fn sent_out(
         let mut conversation =
             conversations::get(tx, &account.workspace_id, &message.conversation_id).await?;
         receive::note_newest(app, tx, &mut conversation, &message).await?;
+        if Sender::of(message.sent_via.as_deref()) == Sender::Person {
+            turns::release(tx, &conversation).await?;
+        }
         let payload = receive::message_payload(account, &conversation, &message);
         announce::announce(app, tx, account, "message.sent", &payload).await?;
         receive::catch_up(app, tx, account, &message).await?;

@@ -31,7 +31,7 @@ pub use self::claim::{Claimed, claim};
 pub(super) use self::draft::messages as messages_of;
 pub use self::draft::{Attached, Draft};
 use super::window::{self, Permit, Sender};
-use super::{FlowError, Invalid, media, reconnect, refusal};
+use super::{FlowError, Invalid, media, reconnect, refusal, turns};
 use crate::app::App;
 use crate::origin;
 
@@ -187,6 +187,7 @@ pub async fn allowed(app: &App, tx: &mut Tx, request: &Request<'_>) -> Result<Al
         return Err(disconnected(app, account).into());
     }
     let sender = Sender::of(Some(request.sent_via));
+    turns::refuse(app, sender, turns::is_over(app, tx, request.conversation).await?)?;
     timely(request.send_at, app.clock.now())?;
     let at = request.send_at.unwrap_or(app.clock.now());
     let permit = window::permits(platform, request.conversation, sender, request.tag, at)

@@ -1,0 +1,1 @@
+ALTER TABLE conversations ADD COLUMN automated_turns BIGINT NOT NULL DEFAULT 0;

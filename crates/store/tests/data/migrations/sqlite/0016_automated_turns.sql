@@ -1,0 +1,1 @@
+UPDATE conversations SET automated_turns = 3;
