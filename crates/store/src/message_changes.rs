@@ -1,8 +1,9 @@
 //! What happens to messages after they were written: edits, deletions, reactions.
 
 use posta_core::event::Attachment;
-use posta_core::id::{ConversationId, MessageId, RemoteMessage};
+use posta_core::id::{AccountId, ConversationId, MessageId, RemoteMessage};
 use posta_core::time::Timestamp;
+use serde_json::Value;
 use sqlx::types::Json;
 
 use crate::messages::{Message, Reaction, columns};
@@ -152,4 +153,37 @@ pub async fn list_unknown(tx: &mut Tx, conversation: &ConversationId) -> Result<
     .bind(conversation)
     .fetch_all(c)
     .await)
+}
+
+/// Lists an account's messages of unknown outcome that were asked for before a time, newest first.
+pub async fn list_unknown_before(
+    tx: &mut Tx,
+    account: &AccountId,
+    before: Timestamp,
+    limit: i64,
+) -> Result<Vec<Message>> {
+    sql!(tx, |c| sqlx::query_as(concat!(
+        "SELECT ",
+        columns!(),
+        " FROM messages WHERE account_id = $1 AND status = 'unknown' AND sent_at < $2
+         ORDER BY sent_at DESC LIMIT $3"
+    ))
+    .bind(account)
+    .bind(before)
+    .bind(limit)
+    .fetch_all(c)
+    .await)
+}
+
+/// Writes more of why nobody knows what became of a message.
+pub async fn update_unknown(tx: &mut Tx, id: &MessageId, error: &Value) -> Result<()> {
+    sql!(tx, |c| sqlx::query(
+        "UPDATE messages SET error = $2 WHERE id = $1 AND status = 'unknown'"
+    )
+    .bind(id)
+    .bind(json(error)?)
+    .execute(c)
+    .await?
+    .rows_affected());
+    Ok(())
 }

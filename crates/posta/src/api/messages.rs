@@ -138,6 +138,7 @@ pub(crate) struct AttachmentShape {
 
 /// Why a message was not sent.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct DeliveryError {
     /// The platform's code, when it gave one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -149,6 +150,26 @@ pub(crate) struct DeliveryError {
     /// The platform's words, when it said something.
     #[serde(skip_serializing_if = "Option::is_none")]
     details: Option<String>,
+    /// When the platform was asked, if it never answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asked_at: Option<Timestamp>,
+    /// What was looked at to find it, without success, if it never answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lookup: Option<Lookup>,
+}
+
+/// A look through what the platform shows of an account, in which a message was not found. It may be
+/// there all the same.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Lookup {
+    /// When it ended.
+    at: Timestamp,
+    /// From when on messages were looked at.
+    from: Timestamp,
+    /// Until when.
+    until: Timestamp,
+    /// How many there were.
+    messages: i64,
 }
 
 fn shape(
@@ -267,6 +288,8 @@ fn delivery_error(stored: &Value) -> DeliveryError {
         title: text(&stored["code"]).unwrap_or_default(),
         message: text(&stored["message"]).unwrap_or_default(),
         details: text(&stored["platformError"]["message"]),
+        asked_at: serde_json::from_value(stored["askedAt"].clone()).ok(),
+        lookup: serde_json::from_value(stored["lookup"].clone()).ok(),
     }
 }
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 use posta_core::time::Timestamp;
 use posta_store::accounts::Account;
 use posta_store::walks::{self, Kind, State, Walk};
-use posta_store::{Json, Tx};
+use posta_store::{Json, Tx, message_changes};
+use serde_json::json;
 
 use super::import::whole_second;
 use crate::app::App;
@@ -93,4 +94,35 @@ pub(crate) async fn hurry(app: &App, tx: &mut Tx, account: &Account) -> posta_st
     }
     let soon = app.clock.now().plus(GRACE * 2);
     walks::update_due(tx, &account.id, Kind::Reconcile, soon).await
+}
+
+/// How many messages of unknown outcome an account is looked at for.
+const UNSETTLED: i64 = 100;
+
+/// Notes of the messages whose outcome is still unknown that they were looked for when the comparison
+/// ended, and not found. That proves nothing, so it is left to a person, who is shown both.
+///
+/// # Errors
+/// When the database failed.
+pub(super) async fn note_missing(app: &App, tx: &mut Tx, walk: &Walk) -> posta_store::Result<()> {
+    let Some((from, until)) = walk.span_from.zip(walk.span_to) else { return Ok(()) };
+    if walk.kind != Kind::Reconcile || walk.started_at.is_some() {
+        return Ok(());
+    }
+    let account = &walk.account_id;
+    for ours in message_changes::list_unknown_before(tx, account, until, UNSETTLED).await? {
+        let Some(Json(mut error)) = ours.error else { continue };
+        let asked: Option<Timestamp> = serde_json::from_value(error["askedAt"].clone()).ok();
+        if !error["lookup"].is_null() || asked.is_none_or(|at| at >= until) {
+            continue;
+        }
+        error["lookup"] = json!({
+            "at": app.clock.now(),
+            "from": from,
+            "until": until,
+            "messages": walk.received + walk.found,
+        });
+        message_changes::update_unknown(tx, &ours.id, &error).await?;
+    }
+    Ok(())
 }

@@ -61,7 +61,10 @@ pub async fn step(app: &App, mut walk: Walk, lease: Timestamp) -> posta_store::R
         Ok(Seen::Threads(page)) => {
             walk.attempts = 0;
             listed(app, &mut walk, page);
-            put(app, &walk, lease).await
+            let mut tx = app.db.write().await?;
+            reconcile::note_missing(app, &mut tx, &walk).await?;
+            walks::update(&mut tx, &walk, lease).await?;
+            tx.commit().await
         }
         Ok(Seen::Messages(page)) => {
             walk.attempts = 0;
@@ -162,6 +165,7 @@ async fn read(
         walk.threads_done += 1;
     }
     go_on(app, &mut walk);
+    reconcile::note_missing(app, &mut tx, &walk).await?;
     // What was taken in counts even if the walk was begun anew meanwhile: it was there.
     walks::update(&mut tx, &walk, lease).await?;
     tx.commit().await?;

@@ -231,6 +231,34 @@ story! {
 }
 
 story! {
+    /// Nobody knows whether a message was sent, and it is nowhere to be found: a person sees both.
+    async fn a_send_that_is_not_found_is_left_to_a_person(stage: Stage) {
+        compared(stage).await;
+        stage.writes("mira.demo", "Are you open?").await;
+        stage.settle().await;
+        let asked_at = stage.clock.now();
+        let nothing = r#"{"error":{"message":"unknown","type":"OAuthException","code":1}}"#;
+        stage.proxy.will(&[crate::support::Fault::Answer(500, nothing)]);
+        stage.send("1099900000000101", "Yes", &[]).await.expect_error(502, "outcome_unknown");
+        let error = |kept: Vec<serde_json::Value>| kept[1]["deliveryError"].clone();
+        let before = error(stage.messages("1099900000000101").await);
+        assert_eq!((&before["askedAt"], &before["lookup"]), (&json!(asked_at), &json!(null)));
+        stage.pass(Duration::from_secs(125)).await;
+        walked(stage).await;
+        let kept = stage.messages("1099900000000101").await;
+        assert_eq!(kept[1]["status"], "unknown");
+        let lookup = error(kept)["lookup"].clone();
+        assert!(lookup["at"].as_str() > before["askedAt"].as_str(), "{lookup}");
+        assert!(lookup["until"].as_str() > before["askedAt"].as_str(), "{lookup}");
+        assert_eq!(lookup["messages"], 1, "what Mira wrote was seen");
+        stage.pass(Duration::from_mins(80)).await;
+        walked(stage).await;
+        assert_eq!(error(stage.messages("1099900000000101").await)["lookup"], lookup);
+        assert_eq!(stage.proxy.sends(), 1, "never sent again");
+    }
+}
+
+story! {
     /// A conversation that was deleted here does not come back by itself.
     async fn what_was_deleted_here_stays_deleted(stage: Stage) {
         compared(stage).await;

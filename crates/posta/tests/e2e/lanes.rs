@@ -163,7 +163,7 @@ story! {
         }
         let told = stage.hook.events("automation.stopped");
         assert_eq!((told.len(), &told[0]["turns"]), (1, &json!(3)));
-        assert_eq!(told[0]["conversation"]["platformConversationId"], id);
+        assert_eq!(told[0]["conversation"]["participantId"], id);
         let over = stage.send(id, "Boop", &[]).await.expect_error(409, "automation_stopped");
         assert_eq!(over["details"]["automatedTurns"], 3);
         // Time alone does not let them go on.

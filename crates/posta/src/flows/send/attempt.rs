@@ -285,7 +285,12 @@ async fn not_sent(
     }
     let status = if error.retry == Retry::Unknown { Status::Unknown } else { Status::Failed };
     jobs::delete(tx, job).await?;
-    if messages::update_unsent(tx, &message.id, status, &stored(error)).await? {
+    let mut kept = stored(error);
+    if status == Status::Unknown {
+        // With what a look at the platform's side shows, a person can decide.
+        kept["askedAt"] = json!(job.due_at.minus(LEASE));
+    }
+    if messages::update_unsent(tx, &message.id, status, &kept).await? {
         if status == Status::Failed {
             failed(app, tx, account, message, &stored(error)).await?;
         }
