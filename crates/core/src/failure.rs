@@ -247,6 +247,9 @@ codes! {
         "This part of the unified API is not built yet.", "See the README for what is.";
     TemporarilyUnavailable = "temporarily_unavailable", 503, ApiError,
         "Posta is starting, stopping or full.", "Try again after `Retry-After` seconds.";
+    DatabaseUnavailable = "database_unavailable", 503, ApiError,
+        "Posta's database cannot be reached, is full, or takes nothing at the moment.",
+        "Try again after `Retry-After` seconds, with the same `Idempotency-Key` if there was one; the log of the server says why.";
 }
 
 impl std::fmt::Display for Code {

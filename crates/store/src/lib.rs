@@ -4,6 +4,7 @@
 //! caller's business. Functions are named for what they promise: `get` must find, `find` may not,
 //! `list` pages, `claim` takes work for a while, `insert`, `update` and `delete` write.
 
+mod outage;
 mod sql;
 mod text;
 
@@ -49,6 +50,7 @@ pub mod walks;
 pub mod windows;
 pub mod workspaces;
 
+pub use outage::is_outage;
 pub use sql::{Db, Open, Tx};
 pub use sqlx::types::Json;
 

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::migrate::{AppliedMigration, Migrate, MigrateError, Migration, Migrator};
@@ -10,6 +11,8 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{Connection, Postgres, Sqlite, Transaction};
+
+use crate::outage::Door;
 
 static SQLITE: Migrator = sqlx::migrate!("./migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("./migrations/postgres");
@@ -39,7 +42,7 @@ pub struct Db(Pools);
 enum Pools {
     // SQLite has one writer at a time; a pool of one queues writers fairly instead of by chance.
     Sqlite { read: SqlitePool, write: SqlitePool },
-    Postgres(PgPool),
+    Postgres { pool: PgPool, door: Arc<Door> },
 }
 
 /// A transaction. Dropped without [`Tx::commit`], it never happened.
@@ -80,6 +83,13 @@ const MIGRATIONS: &str = "_sqlx_migrations";
 /// How many connections are used at once, per process.
 const CONNECTIONS: u32 = 16;
 
+/// How long a transaction waits for a connection to the server. Platforms and clients wait only some
+/// seconds for an answer, and a refusal in time is better than none.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The same for a file, whose one writer is never away, only busy.
+const QUEUE: Duration = Duration::from_secs(10);
+
 impl Db {
     /// Opens the database without looking at its schema.
     pub async fn open(which: &Open) -> crate::Result<Self> {
@@ -91,10 +101,10 @@ impl Db {
                 PgConnection::connect_with(&options).await?.close().await?;
                 let pool = PgPoolOptions::new()
                     .max_connections(CONNECTIONS)
-                    .acquire_timeout(Duration::from_secs(10))
-                    .connect_with(options)
+                    .acquire_timeout(PATIENCE)
+                    .connect_with(options.clone())
                     .await?;
-                Ok(Self(Pools::Postgres(pool)))
+                Ok(Self(Pools::Postgres { pool, door: Arc::new(Door::new(options)) }))
             }
         }
     }
@@ -107,10 +117,11 @@ impl Db {
             .journal_mode(SqliteJournalMode::Wal)
             // An accepted webhook must survive a power cut, so each commit waits for the disk.
             .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(Duration::from_secs(10));
-        let write = SqlitePoolOptions::new().max_connections(1);
+            .busy_timeout(QUEUE);
+        let pool = SqlitePoolOptions::new().acquire_timeout(QUEUE);
+        let write = pool.clone().max_connections(1);
         let write = write.connect_with(options.clone()).await?;
-        let read = SqlitePoolOptions::new().max_connections(CONNECTIONS);
+        let read = pool.max_connections(CONNECTIONS);
         let read = read.connect_with(options.read_only(true)).await?;
         Ok(Self(Pools::Sqlite { read, write }))
     }
@@ -119,7 +130,7 @@ impl Db {
     pub async fn migrate(&self) -> std::result::Result<Vec<String>, MigrateError> {
         match &self.0 {
             Pools::Sqlite { write, .. } => migrate(&SQLITE, &mut *write.acquire().await?).await,
-            Pools::Postgres(pool) => {
+            Pools::Postgres { pool, .. } => {
                 let mut connection = pool.acquire().await?;
                 // Its lock must end with it, also when something goes wrong.
                 connection.close_on_drop();
@@ -141,7 +152,7 @@ impl Db {
                 let applied = connection.list_applied_migrations(MIGRATIONS).await?;
                 (&SQLITE, applied)
             }
-            Pools::Postgres(pool) => {
+            Pools::Postgres { pool, .. } => {
                 let mut connection = pool.acquire().await?;
                 let text = "SELECT to_regclass($1) IS NOT NULL";
                 let is_begun = sqlx::query_scalar(text).bind(MIGRATIONS);
@@ -160,9 +171,10 @@ impl Db {
         match &self.0 {
             Pools::Sqlite { read, .. } => Ok(Tx::Sqlite(read.begin().await?)),
             // As on SQLite, all its queries see the same moment, and it cannot write by mistake.
-            Pools::Postgres(pool) => Ok(Tx::Postgres(
-                pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?,
-            )),
+            Pools::Postgres { pool, door } => {
+                let begin = pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+                Ok(Tx::Postgres(door.pass(begin).await?))
+            }
         }
     }
 
@@ -173,7 +185,7 @@ impl Db {
             Pools::Sqlite { write, .. } => {
                 Ok(Tx::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?))
             }
-            Pools::Postgres(pool) => Ok(Tx::Postgres(pool.begin().await?)),
+            Pools::Postgres { pool, door } => Ok(Tx::Postgres(door.pass(pool.begin()).await?)),
         }
     }
 
@@ -190,7 +202,7 @@ impl Db {
                 read.close().await;
                 write.close().await;
             }
-            Pools::Postgres(pool) => pool.close().await,
+            Pools::Postgres { pool, .. } => pool.close().await,
         }
     }
 }

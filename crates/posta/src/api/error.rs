@@ -101,8 +101,16 @@ impl ApiError {
     }
 }
 
+/// After how many seconds a server that takes nothing now is worth another try.
+pub(crate) const SOON: i64 = 5;
+
 impl From<posta_store::Error> for ApiError {
     fn from(error: posta_store::Error) -> Self {
+        if posta_store::is_outage(&error) {
+            let mut answer = Self::plain(Code::DatabaseUnavailable).retry_after(SOON);
+            answer.more.source = Some(error.to_string());
+            return answer;
+        }
         Self::internal(error)
     }
 }

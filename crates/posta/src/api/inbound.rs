@@ -10,8 +10,9 @@ use posta_platforms::contract::{Inbound, Platform};
 use posta_store::Json;
 use posta_store::inbound::Inbound as Row;
 
-use super::error::{ApiError, Result};
+use super::error::{ApiError, Result, SOON};
 use crate::app::App;
+use crate::flows::ingest::NotStored;
 use crate::flows::knocks;
 use crate::flows::signers::Age;
 
@@ -90,7 +91,11 @@ async fn receive(
     };
     app.ingest.store(row).await.map_err(|not_stored| {
         count(platform.name(), "not_stored");
-        ApiError::new(Code::TemporarilyUnavailable, not_stored.to_string()).retry_after(5)
+        let code = match not_stored {
+            NotStored::Full => Code::TemporarilyUnavailable,
+            NotStored::Failed => Code::DatabaseUnavailable,
+        };
+        ApiError::new(code, not_stored.to_string()).retry_after(SOON)
     })?;
     count(platform.name(), "stored");
     Ok(StatusCode::OK)

@@ -28,8 +28,14 @@ struct Waiting {
 
 /// The webhook was not stored; the platform must send it again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the webhook could not be stored")]
-pub struct NotStored;
+pub enum NotStored {
+    /// Too many wait, or the server stops.
+    #[error("the webhook was not stored: too many wait to be")]
+    Full,
+    /// The database failed.
+    #[error("the webhook was not stored: the database does not take it")]
+    Failed,
+}
 
 impl Default for Ingest {
     fn default() -> Self {
@@ -57,8 +63,8 @@ impl Ingest {
     /// When the queue is full or the database failed.
     pub async fn store(&self, inbound: Inbound) -> Result<(), NotStored> {
         let (stored, answer) = oneshot::channel();
-        self.sender.try_send(Waiting { inbound, stored }).map_err(|_| NotStored)?;
-        answer.await.map_err(|_| NotStored)
+        self.sender.try_send(Waiting { inbound, stored }).map_err(|_| NotStored::Full)?;
+        answer.await.map_err(|_| NotStored::Failed)
     }
 }
 

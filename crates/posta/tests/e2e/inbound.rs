@@ -33,7 +33,7 @@ pub(crate) async fn count(stage: &Stage, state: State) -> i64 {
     inbound::count(&mut tx, "instagram", state).await.unwrap()
 }
 
-fn message(account: &str, mid: &str, text: &str) -> String {
+pub(crate) fn message(account: &str, mid: &str, text: &str) -> String {
     json!({"object": "instagram", "entry": [{"time": 1_767_268_800_000_i64, "id": account,
         "messaging": [{"sender": {"id": "1099900000000101"}, "recipient": {"id": account},
             "timestamp": 1_767_268_800_000_i64, "message": {"mid": mid, "text": text}}]}]})

@@ -25,6 +25,7 @@ mod logs;
 mod media;
 mod messages;
 mod order;
+mod outage;
 mod people;
 mod pitfalls;
 mod purge;

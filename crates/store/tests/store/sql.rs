@@ -2,7 +2,7 @@
 
 use posta_core::id::WorkspaceId;
 use posta_store::workspaces::{self, Workspace};
-use posta_store::{Db, Open};
+use posta_store::{Db, Open, Tx, is_outage};
 
 use crate::support::{Store, at, both};
 
@@ -11,6 +11,7 @@ both! {
     a_reader_sees_one_moment,
     a_reader_cannot_write,
     a_closed_database_answers_nobody,
+    an_outage_is_told_from_a_query_that_is_wrong,
 }
 
 fn new(store: &Store, name: &str) -> Workspace {
@@ -52,6 +53,32 @@ async fn a_closed_database_answers_nobody(store: &Store) {
     let again = Db::open(&store.which).await.unwrap();
     let mut tx = again.read().await.unwrap();
     assert!(workspaces::find_by_name(&mut tx, "a").await.unwrap().is_none());
+}
+
+async fn an_outage_is_told_from_a_query_that_is_wrong(store: &Store) {
+    let mut tx = store.read().await;
+    let wrong = match &mut tx {
+        Tx::Sqlite(tx) => sqlx::query("SELECT 1 FROM nowhere").execute(&mut **tx).await.map(drop),
+        Tx::Postgres(tx) => sqlx::query("SELECT 1 FROM nowhere").execute(&mut **tx).await.map(drop),
+    };
+    assert!(!is_outage(&wrong.unwrap_err()));
+    drop(tx);
+
+    let mut tx = store.write().await;
+    store.shut(&mut tx).await;
+    let error = workspaces::insert(&mut tx, &new(store, &"x".repeat(100_000))).await.unwrap_err();
+    assert!(is_outage(&error), "{error:?}");
+    drop(tx);
+    if matches!(store.which, Open::Postgres(_)) {
+        for _ in 0..3 {
+            let error = store.db.write().await.unwrap_err();
+            assert!(is_outage(&error), "{error:?}");
+        }
+    }
+    store.open_again().await;
+    let mut tx = store.write().await;
+    assert!(workspaces::insert(&mut tx, &new(store, "b")).await.unwrap());
+    tx.commit().await.unwrap();
 }
 
 #[test]

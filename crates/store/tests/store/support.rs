@@ -50,7 +50,7 @@ pub(crate) struct Store {
     ring: KeyRing,
     // Gone with the test.
     _folder: Option<TempDir>,
-    _database: Option<Database>,
+    database: Option<Database>,
 }
 
 /// The time `millis` after all tests begin.
@@ -97,7 +97,7 @@ impl Store {
             ids: Ids::new(Clock::fixed(at(0)), Chance::seeded(1)),
             ring: KeyRing::parse(&key, Chance::seeded(3)).unwrap(),
             _folder: folder,
-            _database: database,
+            database,
         }
     }
 
@@ -137,6 +137,30 @@ impl Store {
         }
         .unwrap();
         tx.commit().await.unwrap();
+    }
+
+    /// Makes the database fail this transaction: the file is full, or the server throws us out.
+    pub(crate) async fn shut(&self, tx: &mut Tx) {
+        match (tx, &self.database) {
+            (Tx::Sqlite(tx), _) => {
+                let full = sqlx::query("PRAGMA max_page_count = 1").execute(&mut **tx).await;
+                full.map(drop).unwrap();
+            }
+            (Tx::Postgres(_), database) => database.as_ref().unwrap().shut().await,
+        }
+    }
+
+    /// Undoes that.
+    pub(crate) async fn open_again(&self) {
+        match &self.database {
+            None => {
+                let Tx::Sqlite(mut tx) = self.write().await else { unreachable!() };
+                let full = sqlx::query("PRAGMA max_page_count = 100000").execute(&mut *tx).await;
+                full.map(drop).unwrap();
+                tx.commit().await.unwrap();
+            }
+            Some(database) => database.open().await,
+        }
     }
 
     /// Waits until another transaction waits for a lock. SQLite has one writer at a time, so there

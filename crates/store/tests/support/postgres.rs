@@ -47,8 +47,26 @@ impl Database {
         options.to_url_lossy().to_string()
     }
 
+    /// Lets nobody in any more, and throws out who is in.
+    pub(crate) async fn shut(&self) {
+        self.run("ALTER DATABASE", "ALLOW_CONNECTIONS false").await;
+        let name = &self.name;
+        self.say(format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+        ))
+        .await;
+    }
+
+    /// Lets everybody in again.
+    pub(crate) async fn open(&self) {
+        self.run("ALTER DATABASE", "ALLOW_CONNECTIONS true").await;
+    }
+
     async fn run(&self, command: &str, rest: &str) {
-        let text = format!("{command} {} {rest}", self.name);
+        self.say(format!("{command} {} {rest}", self.name)).await;
+    }
+
+    async fn say(&self, text: String) {
         let connection = PgConnection::connect_with(&self.server).await;
         let mut connection = connection.expect("the test server takes connections");
         let done = sqlx::raw_sql(AssertSqlSafe(text)).execute(&mut connection);

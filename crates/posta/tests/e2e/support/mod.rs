@@ -537,6 +537,30 @@ impl Stage {
         &self.app.db
     }
 
+    /// Lets the database fail: the disk under the file takes no writes, or the server lets nobody in.
+    pub(crate) async fn break_database(&self) {
+        match &self.place {
+            Place::Sqlite(_) => self.pragma("PRAGMA query_only = ON").await,
+            Place::Postgres(database) => database.shut().await,
+        }
+    }
+
+    /// Makes the database well again.
+    pub(crate) async fn mend_database(&self) {
+        match &self.place {
+            Place::Sqlite(_) => self.pragma("PRAGMA query_only = OFF").await,
+            Place::Postgres(database) => database.open().await,
+        }
+    }
+
+    async fn pragma(&self, text: &'static str) {
+        // There is one connection that writes, and it is the server's.
+        let posta_store::Tx::Sqlite(mut tx) = self.db().write().await.unwrap() else {
+            unreachable!()
+        };
+        sqlx::query(text).execute(&mut *tx).await.unwrap();
+    }
+
     /// Ends the server as a crash would: whatever is under way is cut off where it stands.
     pub(crate) async fn crash(&mut self) {
         self.server.close();
