@@ -9,7 +9,7 @@ use posta_core::secret::KeyRing;
 use posta_core::time::Clock;
 use posta_platforms::cx::Site;
 use posta_platforms::http::Http;
-use posta_store::{Db, Open, accounts};
+use posta_store::{Db, Open, Schema, accounts};
 use tokio::net::TcpListener;
 use tower::make::Shared;
 
@@ -63,16 +63,39 @@ fn name(url: &Open) -> String {
 /// # Errors
 /// When it is not; the message says what to do.
 pub async fn check_schema(db: &Db, url: &Open) -> anyhow::Result<()> {
-    let missing = db.missing_migrations().await.context("cannot read the database's schema")?;
-    if missing > 0 {
-        let name = name(url);
+    let schema = db.schema().await.context("cannot read the database's schema")?;
+    let name = name(url);
+    refuse_unknown(&schema, &name)?;
+    if schema.missing > 0 {
+        let missing = schema.missing;
         bail!("{name} lacks {missing} migration(s) of this version: run `posta migrate`");
     }
     Ok(())
 }
 
+/// Makes sure that a schema holds nothing that this version does not know: a newer one has been here,
+/// and only a server that was running then may go on.
+///
+/// # Errors
+/// When it does; the message says what to do.
+pub fn refuse_unknown(schema: &Schema, name: &str) -> anyhow::Result<()> {
+    if schema.unknown.is_empty() {
+        return Ok(());
+    }
+    let unknown: Vec<_> = schema.unknown.iter().map(|one| format!("{one:04}")).collect();
+    bail!(
+        "{name} has migration(s) that Posta {} does not know: {}. A newer version has been used on \
+         it: start that one, or go back to a backup from before it",
+        env!("CARGO_PKG_VERSION"),
+        unknown.join(", ")
+    )
+}
+
 /// Makes sure that the newest token can be opened: with another key each send would fail for good.
-async fn check_master_key(db: &Db, ring: &KeyRing) -> anyhow::Result<()> {
+///
+/// # Errors
+/// When it cannot.
+pub async fn check_master_key(db: &Db, ring: &KeyRing) -> anyhow::Result<()> {
     let mut tx = db.read().await?;
     let newest = accounts::find_with_token(&mut tx).await?;
     drop(tx);

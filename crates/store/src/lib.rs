@@ -51,7 +51,7 @@ pub mod windows;
 pub mod workspaces;
 
 pub use outage::is_outage;
-pub use sql::{Db, Open, Tx};
+pub use sql::{Db, Open, Schema, Tx};
 pub use sqlx::types::Json;
 
 /// What every query of this crate answers.

@@ -77,6 +77,26 @@ impl FromStr for Open {
     }
 }
 
+/// How a database's schema differs from the one that this version knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Schema {
+    /// How many migrations of this version it lacks.
+    pub missing: usize,
+    /// The numbers of those that this version does not know, or knows as others.
+    pub unknown: Vec<i64>,
+}
+
+impl Schema {
+    fn of(migrator: &Migrator, applied: &[AppliedMigration]) -> Self {
+        let is_known = |one: &&AppliedMigration| {
+            let mut known = migrator.iter();
+            known.any(|known| known.version == one.version && known.checksum == one.checksum)
+        };
+        let unknown = applied.iter().filter(|one| !is_known(one)).map(|one| one.version);
+        Self { missing: missing(migrator, applied).count(), unknown: unknown.collect() }
+    }
+}
+
 /// The table in which sqlx notes which migrations were applied.
 const MIGRATIONS: &str = "_sqlx_migrations";
 
@@ -139,31 +159,32 @@ impl Db {
         }
     }
 
-    /// Counts the migrations that this version has and the database has not.
-    pub async fn missing_migrations(&self) -> std::result::Result<usize, MigrateError> {
-        let (migrator, applied) = match &self.0 {
+    /// Compares the schema with the one that this version knows.
+    pub async fn schema(&self) -> std::result::Result<Schema, MigrateError> {
+        match &self.0 {
             Pools::Sqlite { read, .. } => {
                 let mut connection = read.acquire().await?;
                 let text = "SELECT COUNT(*) > 0 FROM sqlite_master WHERE name = $1";
                 let is_begun = sqlx::query_scalar(text).bind(MIGRATIONS);
-                if !is_begun.fetch_one(&mut *connection).await? {
-                    return Ok(SQLITE.iter().count());
-                }
-                let applied = connection.list_applied_migrations(MIGRATIONS).await?;
-                (&SQLITE, applied)
+                let applied = if is_begun.fetch_one(&mut *connection).await? {
+                    connection.list_applied_migrations(MIGRATIONS).await?
+                } else {
+                    Vec::new()
+                };
+                Ok(Schema::of(&SQLITE, &applied))
             }
             Pools::Postgres { pool, .. } => {
                 let mut connection = pool.acquire().await?;
                 let text = "SELECT to_regclass($1) IS NOT NULL";
                 let is_begun = sqlx::query_scalar(text).bind(MIGRATIONS);
-                if !is_begun.fetch_one(&mut *connection).await? {
-                    return Ok(POSTGRES.iter().count());
-                }
-                let applied = connection.list_applied_migrations(MIGRATIONS).await?;
-                (&POSTGRES, applied)
+                let applied = if is_begun.fetch_one(&mut *connection).await? {
+                    connection.list_applied_migrations(MIGRATIONS).await?
+                } else {
+                    Vec::new()
+                };
+                Ok(Schema::of(&POSTGRES, &applied))
             }
-        };
-        Ok(missing(migrator, &applied).count())
+        }
     }
 
     /// Begins a transaction that only reads.

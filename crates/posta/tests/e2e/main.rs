@@ -24,6 +24,7 @@ mod limits;
 mod logs;
 mod media;
 mod messages;
+mod nodes;
 mod order;
 mod outage;
 mod people;

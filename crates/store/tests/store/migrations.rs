@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use posta_store::{Open, Tx};
+use posta_store::{Open, Schema, Tx};
 use tokio::task::JoinSet;
 
 use crate::support::{Store, both};
@@ -104,7 +104,7 @@ async fn what_is_missing_is_told_and_applied_once(store: &Store) {
         .into_iter()
         .map(|name| name[5..].trim_end_matches(".sql").replace('_', " "))
         .collect();
-    assert_eq!(store.db.missing_migrations().await.unwrap(), all.len());
+    assert_eq!(store.db.schema().await.unwrap().missing, all.len());
     assert!(tables(store).await.is_empty(), "asking changes nothing");
 
     let mut nodes = JoinSet::new();
@@ -114,11 +114,11 @@ async fn what_is_missing_is_told_and_applied_once(store: &Store) {
     }
     let applied = nodes.join_all().await.concat();
     assert_eq!(applied, all);
-    assert_eq!(store.db.missing_migrations().await.unwrap(), 0);
+    assert_eq!(store.db.schema().await.unwrap(), Schema::default());
     assert_eq!(store.db.migrate().await.unwrap(), Vec::<String>::new());
 
     store.run("DELETE FROM _sqlx_migrations").await;
-    assert_eq!(store.db.missing_migrations().await.unwrap(), all.len());
+    assert_eq!(store.db.schema().await.unwrap().missing, all.len());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -135,10 +135,101 @@ async fn nodes_take_turns_on_postgres() {
 
 both! {
     an_altered_migration_is_refused_and_locks_nobody_out,
+    a_migration_of_a_newer_version_is_told,
+}
+
+async fn a_migration_of_a_newer_version_is_told(store: &Store) {
+    store.note_a_newer_version().await;
+    let schema = store.db.schema().await.unwrap();
+    assert_eq!(schema, Schema { missing: 0, unknown: vec![9999] });
+}
+
+/// What came before is older than the rule, and than the first release.
+const RULE_SINCE: &str = "0016";
+
+/// What takes something away, with the release whose servers no longer used it.
+const CONTRACTS: [(&str, &str); 0] = [];
+
+/// Finds the statements on which servers of the release before could fail while they still run: all
+/// that does not only add what nobody has to know.
+fn breaking(migration: &str) -> Vec<String> {
+    let lines = migration.lines().filter(|line| !line.trim_start().starts_with("--"));
+    let text = lines.collect::<Vec<_>>().join(" ").to_uppercase();
+    let statements: Vec<_> = text
+        .split(';')
+        .map(|one| one.split_whitespace().collect::<Vec<_>>().join(" "))
+        .filter(|one| !one.is_empty())
+        .collect();
+    let is_new = |table: &str| {
+        let made = format!("CREATE TABLE {table} ");
+        statements.iter().any(|one| one.starts_with(&made))
+    };
+    let table = |statement: &str, before: &str| {
+        let rest = statement.split_once(before).map_or("", |(_, rest)| rest);
+        rest.split([' ', '(']).next().unwrap_or_default().to_owned()
+    };
+    let is_additive = |one: &&String| {
+        let adds_column = one.starts_with("ALTER TABLE ")
+            && one.split(',').all(|part| part.contains("ADD COLUMN ") || part.contains("COLLATE"))
+            && (!one.contains("NOT NULL") || one.contains("DEFAULT"))
+            && !one.contains("UNIQUE");
+        let is_unique = one.starts_with("CREATE UNIQUE INDEX ");
+        adds_column
+            || one.starts_with("CREATE TABLE ")
+            || one.starts_with("CREATE INDEX ")
+            || (is_unique && is_new(&table(one, " ON ")))
+            || one.starts_with("DROP INDEX ")
+            || one.starts_with("INSERT INTO ")
+            || one.starts_with("UPDATE ")
+    };
+    statements.iter().filter(|one| !is_additive(one)).cloned().collect()
+}
+
+fn servers_of_the_release_before_can_go_on(store: &Store) {
+    for file in files("migrations", store) {
+        let name = file.file_name().unwrap().to_str().unwrap();
+        let is_contract = CONTRACTS.iter().any(|(contract, _)| *contract == name);
+        if name >= RULE_SINCE && !is_contract {
+            let breaking = breaking(&std::fs::read_to_string(&file).unwrap());
+            assert!(breaking.is_empty(), "{name}: {breaking:?}; see CONTRIBUTING.md");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_migration_since_the_rule_only_adds() {
+    servers_of_the_release_before_can_go_on(&Store::empty_sqlite().await);
+    if let Some(store) = Store::empty_postgres().await {
+        servers_of_the_release_before_can_go_on(&store);
+    }
+}
+
+#[test]
+fn what_an_older_server_would_miss_is_found() {
+    for (migration, is_refused) in [
+        ("CREATE TABLE a (b TEXT NOT NULL UNIQUE); CREATE UNIQUE INDEX c ON a (b);", false),
+        ("ALTER TABLE a ADD COLUMN b TEXT;\n-- DROP TABLE a;\nUPDATE a SET b = c;", false),
+        ("ALTER TABLE a ADD COLUMN b TEXT COLLATE \"C\" NOT NULL DEFAULT ''", false),
+        ("DROP INDEX a; CREATE INDEX a ON b (c, d); INSERT INTO e (f) SELECT g FROM h;", false),
+        ("ALTER TABLE a ADD COLUMN b TEXT NOT NULL", true),
+        ("ALTER TABLE a ADD COLUMN b TEXT UNIQUE", true),
+        ("alter table a drop column b", true),
+        ("ALTER TABLE a RENAME COLUMN b TO c", true),
+        ("ALTER TABLE a ALTER COLUMN b TYPE BIGINT", true),
+        ("ALTER TABLE a ALTER COLUMN b SET NOT NULL", true),
+        ("ALTER TABLE a ADD CONSTRAINT b CHECK (c > 0)", true),
+        ("CREATE UNIQUE INDEX a ON b (c)", true),
+        ("DROP TABLE a", true),
+        ("DELETE FROM a", true),
+    ] {
+        assert_eq!(!breaking(migration).is_empty(), is_refused, "{migration}");
+    }
 }
 
 async fn an_altered_migration_is_refused_and_locks_nobody_out(store: &Store) {
     store.run("UPDATE _sqlx_migrations SET checksum = substr(checksum, 2)").await;
+    let schema = store.db.schema().await.unwrap();
+    assert_eq!((schema.missing, schema.unknown.first()), (0, Some(&1)));
     let mut nodes = JoinSet::new();
     for _ in 0..3 {
         let db = store.db.clone();

@@ -163,6 +163,15 @@ impl Store {
         }
     }
 
+    /// Notes a migration that only a newer version has.
+    pub(crate) async fn note_a_newer_version(&self) {
+        self.run(
+            "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+             SELECT 9999, 'later', success, checksum, 0 FROM _sqlx_migrations WHERE version = 1",
+        )
+        .await;
+    }
+
     /// Waits until another transaction waits for a lock. SQLite has one writer at a time, so there
     /// the other has not even begun.
     pub(crate) async fn until_somebody_waits(&self) {
