@@ -87,7 +87,8 @@ impl Door {
                 self.is_shut.store(false, Ordering::SeqCst);
                 return Ok(taken);
             }
-            Err(Error::PoolTimedOut) if turn.is_none() => self.look().await,
+            // Boxed, for it is large and rare.
+            Err(Error::PoolTimedOut) if turn.is_none() => Box::pin(self.look()).await,
             Err(error) => error,
         };
         let is_away = !matches!(error, Error::PoolTimedOut | Error::PoolClosed);

@@ -100,6 +100,9 @@ impl Schema {
 /// The table in which sqlx notes which migrations were applied.
 const MIGRATIONS: &str = "_sqlx_migrations";
 
+/// Taking the write lock at once makes a later upgrade, which can fail, unnecessary.
+const BEGIN: &str = "BEGIN IMMEDIATE";
+
 /// How many connections are used at once, per process.
 const CONNECTIONS: u32 = 16;
 
@@ -202,10 +205,15 @@ impl Db {
     /// Begins a transaction that writes.
     pub async fn write(&self) -> crate::Result<Tx> {
         match &self.0 {
-            // Taking the write lock at once makes a later upgrade, which can fail, unnecessary.
-            Pools::Sqlite { write, .. } => {
-                Ok(Tx::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?))
-            }
+            Pools::Sqlite { write, .. } => match write.begin_with(BEGIN).await {
+                // SQLite ends a transaction by itself when the disk is full, and then the driver, which
+                // believes it open, begins no other on the only connection that writes.
+                Err(sqlx::Error::InvalidSavePointStatement) => {
+                    write.acquire().await?.close().await?;
+                    Ok(Tx::Sqlite(write.begin_with(BEGIN).await?))
+                }
+                begun => Ok(Tx::Sqlite(begun?)),
+            },
             Pools::Postgres { pool, door } => Ok(Tx::Postgres(door.pass(pool.begin()).await?)),
         }
     }
