@@ -15,6 +15,8 @@ pub mod calls;
 pub mod comments;
 pub mod connects;
 pub mod conversations;
+#[cfg(debug_assertions)]
+pub mod crash;
 pub mod deliveries;
 pub mod early;
 pub mod endpoints;

@@ -192,6 +192,8 @@ impl Db {
 
     /// Begins a transaction that only reads.
     pub async fn read(&self) -> crate::Result<Tx> {
+        #[cfg(debug_assertions)]
+        crate::crash::stand_still().await;
         match &self.0 {
             Pools::Sqlite { read, .. } => Ok(Tx::Sqlite(read.begin().await?)),
             // As on SQLite, all its queries see the same moment, and it cannot write by mistake.
@@ -204,6 +206,8 @@ impl Db {
 
     /// Begins a transaction that writes.
     pub async fn write(&self) -> crate::Result<Tx> {
+        #[cfg(debug_assertions)]
+        crate::crash::stand_still().await;
         match &self.0 {
             Pools::Sqlite { write, .. } => match write.begin_with(BEGIN).await {
                 // SQLite ends a transaction by itself when the disk is full, and then the driver, which
@@ -270,6 +274,17 @@ impl Tx {
 
     /// Makes everything done in this transaction lasting.
     pub async fn commit(self) -> crate::Result<()> {
+        #[cfg(debug_assertions)]
+        {
+            Box::pin(crate::crash::commit(self)).await
+        }
+        #[cfg(not(debug_assertions))]
+        {
+            self.finish().await
+        }
+    }
+
+    pub(crate) async fn finish(self) -> crate::Result<()> {
         match self {
             Self::Sqlite(tx) => tx.commit().await,
             Self::Postgres(tx) => tx.commit().await,

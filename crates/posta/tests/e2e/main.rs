@@ -6,6 +6,8 @@ mod answers;
 mod api;
 mod care;
 mod comments;
+#[cfg(debug_assertions)]
+mod commits;
 mod connect;
 mod conversations;
 mod deliver;

@@ -1,6 +1,8 @@
 //! The stage of every story: Posta, the sandbox, a customer's webhook endpoint, and a proxy before
 //! the platform that can misbehave. Time stands still until a story moves it.
 
+#[cfg(debug_assertions)]
+mod doomed;
 mod hook;
 mod logs;
 mod proxy;
@@ -138,6 +140,8 @@ pub(crate) struct Stage {
     media: tempfile::TempDir,
     numbers: Vec<(&'static str, i64)>,
     nodes: Vec<(App, TaskTracker)>,
+    #[cfg(debug_assertions)]
+    doomed: Option<doomed::Doomed>,
 }
 
 /// An answer of Posta's.
@@ -236,6 +240,8 @@ impl Stage {
             media,
             numbers: Vec::new(),
             nodes: Vec::new(),
+            #[cfg(debug_assertions)]
+            doomed: None,
         };
         stage.seed().await;
         stage
@@ -299,6 +305,17 @@ impl Stage {
         self.hook.learn(&secret);
         self.keep_secret(&secret);
         made["webhook"]["_id"].as_str().unwrap().to_owned()
+    }
+
+    /// Does something for as long as the story goes on.
+    pub(crate) fn beside(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let end = self.end.clone();
+        self.scenery.spawn(async move {
+            tokio::select! {
+                () = work => {}
+                () = end.cancelled() => {}
+            }
+        });
     }
 
     /// Starts a second customer's endpoint, with settings beside its name and URL. Returns its id.
@@ -537,31 +554,26 @@ impl Stage {
         &self.app.db
     }
 
-    /// Lets the database fail: the disk under the file takes no writes, or the server lets nobody in.
+    /// Lets the database fail: nobody gets at the file, or the server throws everybody out.
     pub(crate) async fn break_database(&self) {
         match &self.place {
-            Place::Sqlite(_) => self.pragma("PRAGMA query_only = ON").await,
+            Place::Sqlite(_) => self.db().close().await,
             Place::Postgres(database) => database.shut().await,
         }
     }
 
-    /// Makes the database well again.
-    pub(crate) async fn mend_database(&self) {
+    /// Makes the database well again. A file that is gone for a server is so until its next start.
+    pub(crate) async fn mend_database(&mut self) {
         match &self.place {
-            Place::Sqlite(_) => self.pragma("PRAGMA query_only = OFF").await,
+            Place::Sqlite(_) => {
+                self.crash().await;
+                self.restart().await;
+            }
             Place::Postgres(database) => database.open().await,
         }
     }
 
-    async fn pragma(&self, text: &'static str) {
-        // There is one connection that writes, and it is the server's.
-        let posta_store::Tx::Sqlite(mut tx) = self.db().write().await.unwrap() else {
-            unreachable!()
-        };
-        sqlx::query(text).execute(&mut *tx).await.unwrap();
-    }
-
-    /// Ends the server as a crash would: whatever is under way is cut off where it stands.
+    /// Ends the server: work under way has its time to end, and what takes longer is cut off.
     pub(crate) async fn crash(&mut self) {
         self.server.close();
         self.app.stop.cancel();
@@ -577,7 +589,7 @@ impl Stage {
 
     /// Starts the server again on the same data and address.
     pub(crate) async fn restart(&mut self) {
-        let address = self.posta.socket_addrs(|| None).unwrap()[0];
+        let address = self.address();
         let listener = TcpListener::bind(address).await.unwrap();
         self.app = open(&self.layers(), &self.clock).await;
         self.server = serve(&self.app, listener);
@@ -592,6 +604,10 @@ impl Stage {
         app
     }
 
+    fn address(&self) -> std::net::SocketAddr {
+        self.posta.socket_addrs(|| None).unwrap()[0]
+    }
+
     fn layers(&self) -> Layers {
         let mut layers = layers(&self.place.url(), &self.posta, &self.sandbox_url, &self.proxy.url);
         for (key, value) in &self.settings {
@@ -602,6 +618,33 @@ impl Stage {
             layers.set(key, *number).unwrap();
         }
         layers
+    }
+
+    /// Starts the server again, in a runtime that can die by a plan.
+    #[cfg(debug_assertions)]
+    pub(crate) async fn rise(&mut self, side: posta_store::crash::Side) {
+        let doomed = doomed::Doomed::new(side);
+        let (layers, clock, address) = (self.layers(), self.clock.clone(), self.address());
+        let start = async move {
+            let listener = TcpListener::bind(address).await.unwrap();
+            let app = open(&layers, &clock).await;
+            let server = serve(&app, listener);
+            (app, server)
+        };
+        (self.app, self.server) = doomed.run(start).await;
+        self.doomed = Some(doomed);
+    }
+
+    /// The runtime of the server.
+    #[cfg(debug_assertions)]
+    pub(crate) fn doomed(&self) -> &doomed::Doomed {
+        self.doomed.as_ref().unwrap()
+    }
+
+    /// Ends the server as SIGKILL would: nothing of it goes on.
+    #[cfg(debug_assertions)]
+    pub(crate) async fn die(&mut self) {
+        self.doomed.take().unwrap().kill().await;
     }
 
     /// Starts the server again with another number in its settings.
