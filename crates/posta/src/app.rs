@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use posta_core::chance::Chance;
 use posta_core::failure::{Code, ConnectorError, Retry};
-use posta_core::id::Ids;
+use posta_core::id::{Ids, MessageId};
 use posta_core::secret::{KeyRing, Sealed, Secret};
 use posta_core::time::Clock;
 use posta_platforms::contract::Platform;
@@ -16,7 +16,6 @@ use posta_platforms::guard::Guard;
 use posta_platforms::http::Http;
 use posta_store::Db;
 use posta_store::accounts::Account;
-use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -29,6 +28,7 @@ use crate::flows::knocks::Knocks;
 use crate::flows::limits::RateLimiter;
 use crate::flows::outcome::Waiters;
 use crate::flows::signers::Signers;
+use crate::wake::Wake;
 
 /// A handle on the running server; clones share it.
 #[derive(Clone)]
@@ -93,53 +93,6 @@ pub struct Parts {
 /// How many decrypted tokens are held, and how long after their last use.
 const TOKENS: u64 = 10_000;
 const TOKEN_IDLE: Duration = Duration::from_mins(10);
-
-/// One bell per worker.
-#[derive(Debug, Default)]
-pub struct Wake {
-    /// There are raw webhooks to work off.
-    pub receive: Notify,
-    /// There are messages to fetch.
-    pub fetch: Notify,
-    /// There are messages to send.
-    pub send: Notify,
-    /// There are deliveries to make.
-    pub deliver: Notify,
-    /// There is a part of the log to bring once more.
-    pub replay: Notify,
-    /// There are events to read in the log; wakes all who listen.
-    pub listen: watch::Sender<()>,
-    /// There are subscriptions to look at.
-    pub subscriptions: Notify,
-    /// There is data to delete.
-    pub erase: Notify,
-    /// There are profiles to read.
-    pub people: Notify,
-    /// There are conversations to walk through.
-    pub walk: Notify,
-    /// There are parts of messages to keep.
-    pub keep: Notify,
-    /// There are files to delete.
-    pub sweep: Notify,
-    /// There are words to take out of raw webhooks.
-    pub purge: Notify,
-}
-
-impl Wake {
-    /// Tells everybody who has to do with what came in.
-    pub fn of_news(&self) {
-        self.announced();
-        for bell in [&self.fetch, &self.people, &self.keep, &self.sweep, &self.purge] {
-            bell.notify_one();
-        }
-    }
-
-    /// Tells of events that were announced, after their transaction was committed.
-    pub fn announced(&self) {
-        self.deliver.notify_one();
-        self.listen.send_replace(());
-    }
-}
 
 /// Counts work that has been taken and not finished.
 #[derive(Clone, Debug, Default)]
@@ -215,6 +168,13 @@ impl App {
             ring,
             sites,
         }))
+    }
+
+    /// Tells whoever waits for a message's outcome, on this node or on another.
+    pub fn settled(&self, id: &MessageId) {
+        if !self.waiters.wake(id) {
+            self.wake.settled(id);
+        }
     }
 
     /// Returns where a platform is.

@@ -14,4 +14,5 @@ pub mod origin;
 pub mod router;
 
 pub mod telemetry;
+pub mod wake;
 pub mod workers;

@@ -10,6 +10,7 @@ mod text;
 
 pub mod accounts;
 pub mod attempts;
+mod bells;
 pub mod budgets;
 pub mod calls;
 pub mod comments;
@@ -52,6 +53,7 @@ pub mod walks;
 pub mod windows;
 pub mod workspaces;
 
+pub use bells::Listener;
 pub use outage::is_outage;
 pub use sql::{Db, Open, Schema, Tx};
 pub use sqlx::types::Json;

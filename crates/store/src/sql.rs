@@ -149,6 +149,14 @@ impl Db {
         Ok(Self(Pools::Sqlite { read, write }))
     }
 
+    /// The server's connections; `None` for a file.
+    pub(crate) fn pool(&self) -> Option<&PgPool> {
+        match &self.0 {
+            Pools::Sqlite { .. } => None,
+            Pools::Postgres { pool, .. } => Some(pool),
+        }
+    }
+
     /// Brings the schema up to this version. Returns the names of the migrations it applied.
     pub async fn migrate(&self) -> std::result::Result<Vec<String>, MigrateError> {
         match &self.0 {

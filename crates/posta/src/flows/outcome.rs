@@ -22,13 +22,15 @@ pub struct Waiters(Mutex<HashMap<MessageId, Vec<oneshot::Sender<()>>>>);
 const LOOK: Duration = Duration::from_secs(1);
 
 impl Waiters {
-    /// Tells those who wait for this message to look again.
-    pub fn wake(&self, id: &MessageId) {
+    /// Tells those who wait for this message to look again; `false` when nobody does.
+    pub fn wake(&self, id: &MessageId) -> bool {
         let waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+        let is_awaited = waiting.is_some();
         for waiter in waiting.into_iter().flatten() {
             // Whoever gave up waiting has dropped its end.
             let _ = waiter.send(());
         }
+        is_awaited
     }
 
     fn enlist(&self, id: &MessageId) -> oneshot::Receiver<()> {

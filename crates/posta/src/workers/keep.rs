@@ -32,7 +32,7 @@ async fn work(app: &App, permits: &Arc<Semaphore>) -> posta_store::Result<bool> 
                 tracing::error!(%error, "what came of keeping a file was not noted");
             }
             drop((permit, busy));
-            app.wake.keep.notify_one();
+            app.wake.keep.again();
         });
     }
     Ok(found)

@@ -3,6 +3,7 @@
 //! Work is taken for a limited time. Whatever a process does not finish, because it stopped or
 //! died, is taken by the next one that looks.
 
+pub mod bells;
 mod clean;
 mod deliver;
 mod erase;
@@ -45,6 +46,7 @@ const RECOVER: Duration = Duration::from_secs(1);
 type Worker = (&'static str, fn(App) -> BoxFuture<'static, ()>);
 
 const WORKERS: &[Worker] = &[
+    ("bells", |app| bells::run(app).boxed()),
     ("ingest", |app| ingest::run(app).boxed()),
     ("receive", |app| receive::run(app).boxed()),
     ("fetch", |app| fetch::run(app).boxed()),

@@ -30,7 +30,7 @@ async fn work(app: &App, permits: &Arc<Semaphore>) -> posta_store::Result<bool> 
                 tracing::error!(job.id = %job.id, %error, "a send's outcome could not be noted");
             }
             drop((permit, busy));
-            app.wake.send.notify_one();
+            app.wake.send.again();
         });
     }
     Ok(claimed.is_more)

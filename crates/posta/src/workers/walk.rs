@@ -38,7 +38,7 @@ async fn work(app: &App, permits: &Arc<Semaphore>) -> posta_store::Result<bool> 
                 tracing::error!(%error, "a step through conversations was not noted");
             }
             drop((permit, busy));
-            app.wake.walk.notify_one();
+            app.wake.walk.again();
         });
     }
     Ok(found)

@@ -235,7 +235,7 @@ async fn settle_by_echo(
         // It was sent through us and is told even when it is met while reading the past.
         told.of_webhook().announce(app, tx, "message.sent", &payload).await?;
         early::catch_up(app, tx, told.account, &ours).await?;
-        app.waiters.wake(&ours.id);
+        app.settled(&ours.id);
     }
     Ok(())
 }

@@ -195,7 +195,7 @@ pub async fn hurry_echoes(app: &App) -> posta_store::Result<()> {
         let mut tx = app.db.write().await?;
         inbound::update_due_now(&mut tx, EARLY, app.clock.now()).await?;
         tx.commit().await?;
-        app.wake.receive.notify_one();
+        app.wake.receive.again();
     }
     Ok(())
 }

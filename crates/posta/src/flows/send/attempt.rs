@@ -83,8 +83,9 @@ pub async fn attempt(app: &App, job: &Job) -> posta_store::Result<()> {
         pause(NOTE_WAIT).await;
     }
     app.wake.announced();
-    app.wake.send.notify_one();
-    app.waiters.wake(&message.id);
+    // The next one of its lane.
+    app.wake.send.again();
+    app.settled(&message.id);
     receive::hurry_echoes(app).await
 }
 
@@ -134,7 +135,7 @@ async fn load(app: &App, job: &Job) -> posta_store::Result<Option<Ready>> {
         not_sent(app, &mut tx, job, &account, &message, &error).await?;
         tx.commit().await?;
         app.wake.announced();
-        app.waiters.wake(&message.id);
+        app.settled(&message.id);
         return Ok(None);
     }
     let now = app.clock.now();

@@ -113,7 +113,7 @@ pub async fn cancel(
     }
     tx.commit().await?;
     for id in &cancelled {
-        app.waiters.wake(id);
+        app.settled(id);
     }
     // What was behind it can go.
     app.wake.send.notify_one();
