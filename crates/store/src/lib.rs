@@ -10,12 +10,14 @@ mod text;
 
 pub mod accounts;
 pub mod attempts;
+pub mod backup;
 mod bells;
 pub mod budgets;
 pub mod calls;
 pub mod comments;
 pub mod connects;
 pub mod conversations;
+pub mod copy;
 #[cfg(debug_assertions)]
 pub mod crash;
 pub mod deliveries;

@@ -60,3 +60,14 @@ pub async fn update_private_reply(
     .rows_affected());
     Ok(())
 }
+
+/// Makes whatever waits to be sent look as if its sending had begun, so that it is never begun again
+/// and its outcome becomes unknown. Returns how many messages.
+pub async fn give_up_queued(tx: &mut Tx) -> Result<u64> {
+    let count =
+        sql!(tx, |c| sqlx::query("UPDATE messages SET status = 'sending' WHERE status = 'queued'")
+            .execute(c)
+            .await?
+            .rows_affected());
+    Ok(count)
+}

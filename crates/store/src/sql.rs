@@ -157,6 +157,19 @@ impl Db {
         }
     }
 
+    /// The connections that read a file; `None` for a server.
+    pub(crate) fn file(&self) -> Option<&SqlitePool> {
+        match &self.0 {
+            Pools::Sqlite { read, .. } => Some(read),
+            Pools::Postgres { .. } => None,
+        }
+    }
+
+    /// A file with these connections to read and write it.
+    pub(crate) fn of_file(pool: SqlitePool) -> Self {
+        Self(Pools::Sqlite { read: pool.clone(), write: pool })
+    }
+
     /// Brings the schema up to this version. Returns the names of the migrations it applied.
     pub async fn migrate(&self) -> std::result::Result<Vec<String>, MigrateError> {
         match &self.0 {

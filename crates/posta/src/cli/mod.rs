@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand.
 
+mod backup;
 mod config;
 mod dev;
 mod doctor;
@@ -7,6 +8,8 @@ mod inbound;
 mod keys;
 mod logs;
 mod migrate;
+mod moving;
+mod restore;
 mod sandbox;
 mod scenario;
 mod serve;
@@ -53,6 +56,21 @@ enum Command {
     Sandbox(sandbox::Arguments),
     /// Bring the database up to this version.
     Migrate,
+    /// Copy the database into a file, while the server runs.
+    ///
+    /// For a SQLite file; with Postgres it names the command that does it. The file is examined
+    /// before it counts as a backup. Files (`media.directory`) and the master key are not in it.
+    Backup(backup::Arguments),
+    /// Examine a backup, and put it in the place of the database.
+    ///
+    /// It must be whole, of a version that this one knows, and its tokens must be opened by the
+    /// master key. What waited to be sent when it was made is not sent, for it may have been since.
+    Restore(restore::Arguments),
+    /// Move everything from the SQLite file of the settings into an empty Postgres database.
+    ///
+    /// Stop the server first. Every table is copied in one transaction and compared, row by row,
+    /// with what it was made from; the file stays as it is.
+    Move(moving::Arguments),
     /// Make, list and revoke API keys; make a master key.
     #[command(subcommand)]
     Keys(keys::Keys),
@@ -123,6 +141,9 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Serve(serve) => Box::pin(serve::run(layers()?, serve)).await,
         Command::Sandbox(sandbox) => Box::pin(sandbox::run(layers()?, sandbox)).await,
         Command::Migrate => migrate::run(&layers()?.config()?).await,
+        Command::Backup(backup) => backup::run(&layers()?.config()?, backup).await,
+        Command::Restore(restore) => restore::run(&layers()?.config()?, restore).await,
+        Command::Move(moving) => moving::run(&layers()?.config()?, moving).await,
         Command::Keys(keys) => keys::run(layers, keys).await,
         Command::Inbound(command) => inbound::run(&layers()?.config()?, command).await,
         Command::Logs(wanted) => logs::run(&layers()?.config()?, wanted).await,

@@ -1,5 +1,7 @@
 //! Several servers on one database, of one version or of two.
 
+use std::time::Duration;
+
 use posta::app::App;
 use posta::boot;
 use posta::flows::outcome::settled;
@@ -78,7 +80,7 @@ story! {
         let end = stage.press("allow", &[]).await;
         assert!(end.query().unwrap().contains("accountId"), "{end}");
         stage.another_hook(&serde_json::json!({"events": ["message.sent"]})).await;
-        stage.pass(std::time::Duration::from_hours(2)).await;
+        stage.pass(Duration::from_hours(2)).await;
         let names = stage.hook.names();
         assert!(names.contains(&"message.received".to_owned()), "{names:?}");
         assert!(names.contains(&"message.sent".to_owned()), "{names:?}");
@@ -143,7 +145,8 @@ async fn work_announced_at_one_node_is_done_by_another_at_once() {
     drop(tx);
     let id = ask(&node, &account, "One").await;
     node.wake.send.notify_one();
-    let outcome = settled(&node, &account, &id).await.unwrap();
+    let deadline = stage.clock.now().plus(Duration::from_secs(20));
+    let outcome = settled(&node, &account, &id, deadline).await.unwrap();
     assert_eq!(outcome[0].status, Status::Sent, "the node that waits for it is told");
 
     // Who was cut off looks at everything once it hears again.

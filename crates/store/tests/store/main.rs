@@ -7,10 +7,12 @@ mod postgres;
 mod support;
 
 mod accounts;
+mod backup;
 mod calls;
 mod comments;
 mod connects;
 mod conversations;
+mod copy;
 mod deliveries;
 mod early;
 mod endpoints;

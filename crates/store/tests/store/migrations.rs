@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use crate::support::{Store, both};
 
 /// The files of a folder under this crate, by name.
-fn files(folder: &str, store: &Store) -> Vec<PathBuf> {
+pub(crate) fn files(folder: &str, store: &Store) -> Vec<PathBuf> {
     let database = match store.which {
         Open::Sqlite(_) => "sqlite",
         Open::Postgres(_) => "postgres",

@@ -11,6 +11,7 @@ use crate::support::{Store, at, both};
 both! {
     a_request_that_became_several_messages_is_one,
     an_echo_may_turn_out_to_be_a_private_reply,
+    what_waits_can_be_given_up,
 }
 
 async fn conversation(store: &Store) -> Conversation {
@@ -58,4 +59,19 @@ async fn an_echo_may_turn_out_to_be_a_private_reply(store: &Store) {
         assert_eq!(found.comment_id.is_some(), is_it);
         assert_eq!(found.sent_via.is_some(), is_it);
     }
+}
+
+async fn what_waits_can_be_given_up(store: &Store) {
+    let conversation = conversation(store).await;
+    let waits = store.new_outgoing(&conversation, "one");
+    let mut sent = store.new_outgoing(&conversation, "two");
+    sent.status = Status::Sent;
+    let came = store.new_incoming(&conversation, "m1", at(3));
+    assert!(store.insert(&waits).await && store.insert(&sent).await && store.insert(&came).await);
+    let mut tx = store.write().await;
+    assert_eq!(sends::give_up_queued(&mut tx).await.unwrap(), 1);
+    tx.commit().await.unwrap();
+    assert_eq!(store.get(&waits).await.status, Status::Sending);
+    assert_eq!(store.get(&sent).await.status, Status::Sent);
+    assert_eq!(store.get(&came).await.status, Status::Received);
 }
