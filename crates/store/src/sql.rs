@@ -220,7 +220,7 @@ impl Db {
             // As on SQLite, all its queries see the same moment, and it cannot write by mistake.
             Pools::Postgres { pool, door } => {
                 let begin = pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
-                Ok(Tx::Postgres(door.pass(begin).await?))
+                Ok(Tx::Postgres(door.pass(Box::pin(begin)).await?))
             }
         }
     }
@@ -234,12 +234,18 @@ impl Db {
                 // SQLite ends a transaction by itself when the disk is full, and then the driver, which
                 // believes it open, begins no other on the only connection that writes.
                 Err(sqlx::Error::InvalidSavePointStatement) => {
-                    write.acquire().await?.close().await?;
-                    Ok(Tx::Sqlite(write.begin_with(BEGIN).await?))
+                    let anew = async {
+                        write.acquire().await?.close().await?;
+                        write.begin_with(BEGIN).await
+                    };
+                    Ok(Tx::Sqlite(Box::pin(anew).await?))
                 }
                 begun => Ok(Tx::Sqlite(begun?)),
             },
-            Pools::Postgres { pool, door } => Ok(Tx::Postgres(door.pass(pool.begin()).await?)),
+            // Boxed, for a future that may have to connect is large, and every request has one.
+            Pools::Postgres { pool, door } => {
+                Ok(Tx::Postgres(door.pass(Box::pin(pool.begin())).await?))
+            }
         }
     }
 
