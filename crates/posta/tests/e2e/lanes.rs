@@ -149,6 +149,25 @@ story! {
 }
 
 story! {
+    /// An account of which many calls are under way, as when its platform is slow, takes no more places.
+    async fn a_busy_account_leaves_room_for_others(stage: Stage) {
+        opened(stage).await;
+        let hello = |(_, id)| (id, text("Hello"), Priority::Automation, None);
+        stage.asks([MIRA, THEO, NOOR].map(hello).into()).await;
+        let mut taken = send::claim(&stage.app, 9, |_| send::EACH - 1).await.unwrap().jobs;
+        assert_eq!(taken.len(), 1);
+        assert!(send::claim(&stage.app, 9, |_| 0).await.unwrap().jobs.is_empty(), "not so soon");
+        stage.clock.advance(Duration::from_millis(50));
+        taken.extend(send::claim(&stage.app, 9, |_| 0).await.unwrap().jobs);
+        assert_eq!(taken.len(), 3);
+        for job in &taken {
+            send::attempt(&stage.app, job).await.unwrap();
+        }
+        assert_eq!(stage.got().await, [1, 1, 1]);
+    }
+}
+
+story! {
     /// Programs that answer each other within seconds are stopped, and a person lets them go on.
     async fn machines_that_talk_to_each_other_are_stopped(stage: Stage) {
         stage.restart_with_number("inbox.automated_turns", 3).await;

@@ -133,7 +133,7 @@ story! {
     async fn what_is_called_off_is_never_sent(stage: Stage) {
         opened(stage).await;
         let ids = stage.queues(&["One", "Two"], false).await;
-        let claimed = send::claim(&stage.app, 9).await.unwrap().jobs;
+        let claimed = send::claim(&stage.app, 9, |_| 0).await.unwrap().jobs;
         assert_eq!((claimed.len(), &claimed[0].subject), (1, &ids[0].to_string()));
 
         stage.cancels(ids[1].as_str()).await.expect(200);

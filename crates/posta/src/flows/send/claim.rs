@@ -1,5 +1,7 @@
 //! Whose turn it is: every workspace's and every account's, as far as the platform allows it more.
 
+use std::time::Duration;
+
 use posta_core::capability::CallClass;
 use posta_core::id::AccountId;
 use posta_store::Tx;
@@ -14,6 +16,13 @@ use crate::flows::budget;
 /// The classes of calls that messages take.
 const CLASSES: [CallClass; 2] = [CallClass::Text, CallClass::Media];
 
+/// How many calls of one account are under way at once, so that one whose platform is slow leaves room
+/// for others.
+pub const EACH: i64 = 64;
+
+/// How long an account with so many is left alone.
+const CROWDED: Duration = Duration::from_millis(50);
+
 /// How many requests of one account are set out at once when their time has come.
 const HANDFUL: i64 = 256;
 
@@ -26,14 +35,19 @@ pub struct Claimed {
     pub is_more: bool,
 }
 
-/// Takes up to `room` jobs for as long as a send lasts at most.
+/// Takes up to `room` jobs for as long as a send lasts at most; `busy` says how many of an account are
+/// under way.
 ///
 /// Every account whose queue is due gets an equal share, of every workspace one before a second of
 /// any. An account that may call no more is not looked at again before it may.
 ///
 /// # Errors
 /// When the database failed. Nothing is taken then.
-pub async fn claim(app: &App, room: i64) -> posta_store::Result<Claimed> {
+pub async fn claim(
+    app: &App,
+    room: i64,
+    busy: impl Fn(&AccountId) -> i64,
+) -> posta_store::Result<Claimed> {
     let mut tx = app.db.write().await?;
     let due = budgets::claim(&mut tx, app.clock.now(), room).await?;
     let mut claimed = Claimed { jobs: Vec::new(), is_more: !due.is_empty() };
@@ -41,14 +55,23 @@ pub async fn claim(app: &App, room: i64) -> posta_store::Result<Claimed> {
     for one in due {
         let left = room - i64::try_from(claimed.jobs.len()).unwrap_or(room);
         let share = (room / accounts).max(1).min(left);
-        claimed.jobs.extend(look(app, &mut tx, one, share).await?);
+        let free = (EACH - busy(&one.account_id)).max(0);
+        claimed.jobs.extend(look(app, &mut tx, one, share, free).await?);
     }
     tx.commit().await?;
     Ok(claimed)
 }
 
-/// Takes up to `share` jobs of an account, and notes when to look at it again.
-async fn look(app: &App, tx: &mut Tx, due: Due, share: i64) -> posta_store::Result<Vec<Job>> {
+/// Takes up to `share` jobs of an account, as far as it has a place `free`, and notes when to look at it
+/// again.
+async fn look(
+    app: &App,
+    tx: &mut Tx,
+    due: Due,
+    share: i64,
+    free: i64,
+) -> posta_store::Result<Vec<Job>> {
+    let share = share.min(free);
     let now = app.clock.now();
     let (mut spent, id) = (due.spent.0, &due.account_id);
     let account = accounts::find(tx, &due.workspace_id, id).await?;
@@ -77,7 +100,9 @@ async fn look(app: &App, tx: &mut Tx, due: Due, share: i64) -> posta_store::Resu
         }
     }
     // What is left now waits behind the others that are due.
-    let next = next.map(|next| next.max(now));
+    let is_crowded = i64::try_from(taken.len()).is_ok_and(|taken| taken == free);
+    let soon = if is_crowded { now.plus(CROWDED) } else { now };
+    let next = next.map(|next| next.max(soon));
     budgets::update_seen(tx, id, &spent, next).await?;
     Ok(taken)
 }

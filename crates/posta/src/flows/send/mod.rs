@@ -27,7 +27,7 @@ use utoipa::ToSchema;
 
 pub use self::attempt::{LEASE, attempt};
 pub(super) use self::attempt::{jittered, stored};
-pub use self::claim::{Claimed, claim};
+pub use self::claim::{Claimed, EACH, claim};
 pub(super) use self::draft::messages as messages_of;
 pub use self::draft::{Attached, Draft};
 use super::window::{self, Permit, Sender};
