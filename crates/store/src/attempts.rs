@@ -87,14 +87,13 @@ pub struct Filter<'a> {
 /// How many rows one statement inserts; both databases bound the number of parameters.
 const CHUNK: usize = 1000;
 
-/// Adds tries to the log.
+/// Adds tries to the log, each once however often it is added, and none of what was deleted meanwhile.
 pub async fn insert_all(tx: &mut Tx, attempts: &[Attempt]) -> Result<()> {
     for chunk in attempts.chunks(CHUNK) {
         sql!(tx, |c| {
             let mut query = sqlx::QueryBuilder::new(
-                "INSERT INTO attempts (id, workspace_id, endpoint_id, event_id, is_test, url,
-                     is_success, status_code, response_body, error, number, response_ms,
-                     created_at) ",
+                "WITH tried (id, workspace_id, endpoint_id, event_id, is_test, url, is_success,
+                     status_code, response_body, error, number, response_ms, created_at) AS (",
             );
             query.push_values(chunk, |mut row, attempt| {
                 row.push_bind(&attempt.id)
@@ -111,6 +110,15 @@ pub async fn insert_all(tx: &mut Tx, attempts: &[Attempt]) -> Result<()> {
                     .push_bind(attempt.response_ms)
                     .push_bind(attempt.created_at);
             });
+            query.push(
+                ") INSERT INTO attempts (id, workspace_id, endpoint_id, event_id, is_test, url,
+                     is_success, status_code, response_body, error, number, response_ms,
+                     created_at)
+                 SELECT t.* FROM tried t WHERE EXISTS (SELECT 1 FROM endpoints p
+                     WHERE p.id = t.endpoint_id) AND EXISTS (SELECT 1 FROM events e
+                     WHERE e.id = t.event_id)
+                 ON CONFLICT (id) DO NOTHING",
+            );
             query.build().execute(c).await?.rows_affected()
         });
     }

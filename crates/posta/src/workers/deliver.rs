@@ -43,6 +43,9 @@ pub(super) async fn run(app: App) {
         let cycle = match cycle(&app, &paces, &tried, is_stopping).await {
             Ok(cycle) => cycle,
             Err(error) => {
+                if is_for_good(&error) {
+                    note_apart(&app, std::mem::take(&mut tried)).await;
+                }
                 drop(busy);
                 // What cannot be noted any more is tried again when its lease ends.
                 if !recover(&app, "deliver", &error).await {
@@ -70,6 +73,27 @@ pub(super) async fn run(app: App) {
             }
             let next = Next { due: cycle.next_due, is_stopping };
             rest(&app, &mut receiver, &mut paces, &mut tried, next).await;
+        }
+    }
+}
+
+/// Whether the database refuses what it was asked, and will refuse it again.
+fn is_for_good(error: &posta_store::Error) -> bool {
+    error.as_database_error().is_some_and(|said| {
+        said.is_unique_violation() || said.is_foreign_key_violation() || said.is_check_violation()
+    })
+}
+
+/// Notes tries one by one: one that the database refuses must not hold up the others.
+async fn note_apart(app: &App, tried: Vec<Tried>) {
+    for one in tried {
+        let noted = async {
+            let mut tx = app.db.write().await?;
+            note::note(app, &mut tx, std::slice::from_ref(&one)).await?;
+            tx.commit().await
+        };
+        if let Err(error) = noted.await {
+            tracing::error!(delivery.id = %one.delivery.id, %error, "a delivery's try was not noted");
         }
     }
 }

@@ -22,6 +22,7 @@ both! {
     the_log_is_narrowed,
     the_log_is_paged_newest_first,
     a_deleted_endpoint_takes_deliveries_and_log_along,
+    a_try_is_logged_once_and_not_after_its_endpoint_is_gone,
     the_first_class_goes_first,
     of_a_thread_only_the_oldest_goes,
     a_held_endpoint_waits,
@@ -319,6 +320,25 @@ async fn a_deleted_endpoint_takes_deliveries_and_log_along(store: &Store) {
     assert_eq!(store.number("SELECT COUNT(*) FROM deliveries").await, 0);
     assert_eq!(store.number("SELECT COUNT(*) FROM attempts").await, 0);
     assert_eq!(store.number("SELECT COUNT(*) FROM events").await, 1);
+}
+
+async fn a_try_is_logged_once_and_not_after_its_endpoint_is_gone(store: &Store) {
+    let (endpoint, _) = begin(store, &[]).await;
+    let sent = event(store, &endpoint.workspace_id, "message.sent").await;
+    let (one, other) = (attempt(store, &endpoint, &sent, 1), attempt(store, &endpoint, &sent, 2));
+    let mut tx = store.write().await;
+    attempts::insert_all(&mut tx, std::slice::from_ref(&one)).await.unwrap();
+    // As after a commit whose answer was lost.
+    attempts::insert_all(&mut tx, &[one, other]).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(store.number("SELECT COUNT(*) FROM attempts").await, 2);
+
+    let gone = attempt(store, &endpoint, &sent, 3);
+    let mut tx = store.write().await;
+    assert!(endpoints::delete(&mut tx, &endpoint.workspace_id, &endpoint.id).await.unwrap());
+    attempts::insert_all(&mut tx, &[gone]).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(store.number("SELECT COUNT(*) FROM attempts").await, 0);
 }
 
 /// Makes a delivery of this class, place and thread that is due.

@@ -19,6 +19,7 @@ both! {
     a_job_that_is_put_back_holds_up_its_lane,
     a_job_that_is_put_back_untried_is_not_counted,
     a_lease_that_ran_out_is_taken_again,
+    a_job_is_held_until_it_is_noted_or_taken_by_another,
     a_job_that_comes_late_waits_for_the_one_at_work,
     a_limit_is_kept,
     many_workers_never_share_a_lane,
@@ -114,6 +115,21 @@ async fn a_lane_is_worked_off_in_order_and_holds_up_no_other(store: &Store) {
     finish(&store.db, &a2).await;
     finish(&store.db, &b1).await;
     assert_eq!(next_due(store).await, None);
+}
+
+async fn a_job_is_held_until_it_is_noted_or_taken_by_another(store: &Store) {
+    insert(store, "a", 0).await;
+    let taken = claim(&store.db, 0, 1).await.remove(0);
+    let mut tx = store.write().await;
+    assert!(jobs::is_held(&mut tx, &taken.id, taken.due_at).await.unwrap());
+    jobs::put_back(&mut tx, &taken.id, at(9)).await.unwrap();
+    assert!(!jobs::is_held(&mut tx, &taken.id, taken.due_at).await.unwrap(), "it was noted");
+    tx.commit().await.unwrap();
+    let other = claim(&store.db, 9, 1).await.remove(0);
+    assert_eq!(other.attempts, taken.attempts, "which says nothing after it was put back");
+    let mut tx = store.write().await;
+    assert!(!jobs::is_held(&mut tx, &taken.id, taken.due_at).await.unwrap(), "it is another's");
+    assert!(jobs::is_held(&mut tx, &other.id, other.due_at).await.unwrap());
 }
 
 async fn a_job_that_is_put_back_holds_up_its_lane(store: &Store) {
