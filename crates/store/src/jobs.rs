@@ -183,6 +183,20 @@ pub async fn put_back(tx: &mut Tx, job: &Job, due_at: Timestamp) -> Result<()> {
     Ok(())
 }
 
+/// Whether a job is still as it was left to whoever has taken it until `due_at`: neither ended, put back
+/// nor taken by somebody else. If so, it stays that way until this transaction ends.
+pub async fn is_held(tx: &mut Tx, job: &Job, due_at: Timestamp) -> Result<bool> {
+    budgets::lock(tx, &job.workspace_id, &job.account_id).await?;
+    let held =
+        sql!(tx, |c| sqlx::query("UPDATE jobs SET due_at = due_at WHERE id = $1 AND due_at = $2")
+            .bind(&job.id)
+            .bind(due_at)
+            .execute(c)
+            .await?
+            .rows_affected());
+    Ok(held == 1)
+}
+
 /// Ends a job. It is the turn of the one behind it.
 pub async fn delete(tx: &mut Tx, job: &Job) -> Result<()> {
     budgets::lock(tx, &job.workspace_id, &job.account_id).await?;

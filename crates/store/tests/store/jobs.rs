@@ -121,15 +121,15 @@ async fn a_job_is_held_until_it_is_noted_or_taken_by_another(store: &Store) {
     insert(store, "a", 0).await;
     let taken = claim(&store.db, 0, 1).await.remove(0);
     let mut tx = store.write().await;
-    assert!(jobs::is_held(&mut tx, &taken.id, taken.due_at).await.unwrap());
-    jobs::put_back(&mut tx, &taken.id, at(9)).await.unwrap();
-    assert!(!jobs::is_held(&mut tx, &taken.id, taken.due_at).await.unwrap(), "it was noted");
+    assert!(jobs::is_held(&mut tx, &taken, taken.due_at).await.unwrap());
+    jobs::put_back(&mut tx, &taken, at(9)).await.unwrap();
+    assert!(!jobs::is_held(&mut tx, &taken, taken.due_at).await.unwrap(), "it was noted");
     tx.commit().await.unwrap();
     let other = claim(&store.db, 9, 1).await.remove(0);
     assert_eq!(other.attempts, taken.attempts, "which says nothing after it was put back");
     let mut tx = store.write().await;
-    assert!(!jobs::is_held(&mut tx, &taken.id, taken.due_at).await.unwrap(), "it is another's");
-    assert!(jobs::is_held(&mut tx, &other.id, other.due_at).await.unwrap());
+    assert!(!jobs::is_held(&mut tx, &taken, taken.due_at).await.unwrap(), "it is another's");
+    assert!(jobs::is_held(&mut tx, &other, other.due_at).await.unwrap());
 }
 
 async fn a_job_that_is_put_back_holds_up_its_lane(store: &Store) {

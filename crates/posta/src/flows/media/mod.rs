@@ -142,7 +142,7 @@ pub async fn note_use(
 pub async fn hand_in(
     app: &App,
     account: &Account,
-    job: &Job,
+    job: &mut Job,
     content: Content,
 ) -> posta_store::Result<Result<Content, ConnectorError>> {
     let Content::Media { mut items, quick_replies } = content else {
@@ -161,7 +161,7 @@ pub async fn hand_in(
 async fn id_at_platform(
     app: &App,
     account: &Account,
-    job: &Job,
+    job: &mut Job,
     item: &Media,
 ) -> posta_store::Result<Result<Option<String>, ConnectorError>> {
     let MediaSource::Url(url) = &item.source else { return Ok(Ok(None)) };
@@ -175,7 +175,8 @@ async fn id_at_platform(
         return Ok(Ok(None));
     }
     // Each file may take as long as a whole send.
-    jobs::update_lease(&mut tx, &job.id, app.clock.now().plus(LEASE)).await?;
+    job.due_at = app.clock.now().plus(LEASE);
+    jobs::update_lease(&mut tx, &job.id, job.due_at).await?;
     tx.commit().await?;
     let line = match Line::open(app, account).await {
         Ok(line) => line,

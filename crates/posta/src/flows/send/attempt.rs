@@ -6,8 +6,7 @@ use posta_core::capability::CallClass;
 use posta_core::failure::{Code, ConnectorError, Retry};
 use posta_core::id::MessageId;
 use posta_core::message::{Content, Outgoing, Recipient, Sent, Tag};
-use posta_core::time::pause;
-use posta_platforms::http::PLATFORM_TIMEOUT;
+use posta_core::time::Timestamp;
 use posta_store::accounts::{self, Account, State};
 use posta_store::conversations::{self, Conversation};
 use posta_store::jobs::{self, Job};
@@ -15,6 +14,7 @@ use posta_store::messages::{self, Message, Status};
 use posta_store::{Tx, sends, workspaces};
 use serde_json::{Value, json};
 
+use super::lease::{self, LEASE};
 use crate::app::App;
 use crate::flows::events::{ConversationBlock, FailureBlock, InboxAccount, Payload, message_block};
 use crate::flows::line::Line;
@@ -25,14 +25,7 @@ use crate::flows::{announce, budget, disconnect, media, receive, refusal, turns}
 const TRIES: i64 = 5;
 
 /// The wait before the second try; it doubles.
-const FIRST_WAIT: Duration = Duration::from_secs(2);
-
-/// How often noting an outcome is tried, and how long after a failure.
-const NOTES: u32 = 5;
-const NOTE_WAIT: Duration = Duration::from_millis(200);
-
-/// How long a job is taken for: the longest call and room to note its outcome.
-pub const LEASE: Duration = Duration::from_secs(PLATFORM_TIMEOUT.as_secs() * 2 + 10);
+pub(super) const FIRST_WAIT: Duration = Duration::from_secs(2);
 
 /// A message that is about to be sent.
 struct Ready {
@@ -48,45 +41,64 @@ struct Ready {
 /// # Errors
 /// When the database failed; the job is then taken up again later.
 pub async fn attempt(app: &App, job: &Job) -> posta_store::Result<()> {
+    // Its due time is the end of the lease, which moves.
+    let (taken_until, mut job) = (job.due_at, job.clone());
+    let (ready, prepared) = match prepare(app, &mut job).await {
+        Ok(Some(prepared)) => prepared,
+        Ok(None) => return Ok(()),
+        Err(error) => {
+            lease::give_back(app, &job, taken_until).await;
+            return Err(error);
+        }
+    };
+    let Ready { account, message, .. } = &ready;
+    let result = match prepared {
+        Err(error) => Err(error),
+        Ok((content, tag)) => {
+            let result = call(app, job.class, &ready, &content, tag).await;
+            media::forget(app, account, &content, result).await?
+        }
+    };
+    let outcome = result.as_ref().map_or_else(|error| error.code.as_str(), |_| "sent");
+    let platform = account.platform.clone();
+    metrics::counter!("posta_sends_total", "platform" => platform, "outcome" => outcome)
+        .increment(1);
+    // Were the answer lost, nobody would know whether the message was sent.
+    lease::insist(app, &job, || note(app, &job, account, message, &result)).await?;
+    app.wake.announced();
+    // The next one of its lane.
+    app.wake.send.again();
+    app.settled(&message.id);
+    receive::hurry_echoes(app).await
+}
+
+/// What is asked of the platform, and under which tag; or why it is not asked.
+type Prepared = Result<(Content, Option<Tag>), ConnectorError>;
+
+/// Does all that comes before the platform is asked, the record of that included. `None` when it is not
+/// to be asked now.
+async fn prepare(app: &App, job: &mut Job) -> posta_store::Result<Option<(Ready, Prepared)>> {
+    let taken_at = job.due_at.minus(LEASE);
     let Some(ready) = load(app, job).await? else {
-        return Ok(());
+        return Ok(None);
     };
     let Ready { account, message, .. } = &ready;
     let content = message.content.as_ref().map(|content| content.0.clone());
     // Messages that were queued by an older version are texts and nothing else.
     let content =
         content.unwrap_or_else(|| Content::text(message.text.clone().unwrap_or_default()));
-    let result = match permit(app, &ready) {
+    let prepared = match permit(app, &ready) {
         Err(error) => Err(*error),
         // Handing in a file is seen by nobody, so it comes before the attempt is on record.
         Ok(permit) => match media::hand_in(app, account, job, content).await? {
             Err(error) => Err(error),
-            Ok(content) if begin(app, job, account, message).await? => {
-                let result = call(app, job.class, &ready, &content, permit.tag).await;
-                media::forget(app, account, &content, result).await?
+            Ok(content) if begin(app, job, account, message, taken_at).await? => {
+                Ok((content, permit.tag))
             }
-            Ok(_) => return Ok(()),
+            Ok(_) => return Ok(None),
         },
     };
-    let outcome = result.as_ref().map_or_else(|error| error.code.as_str(), |_| "sent");
-    let platform = account.platform.clone();
-    metrics::counter!("posta_sends_total", "platform" => platform, "outcome" => outcome)
-        .increment(1);
-    let mut tries = 0;
-    // Losing the answer would leave the outcome unknown, so the database gets more than one chance.
-    while let Err(error) = note(app, job, account, message, &result).await {
-        tries += 1;
-        if tries == NOTES {
-            return Err(error);
-        }
-        tracing::warn!(message.id = %message.id, %error, "a send's outcome is noted again");
-        pause(NOTE_WAIT).await;
-    }
-    app.wake.announced();
-    // The next one of its lane.
-    app.wake.send.again();
-    app.settled(&message.id);
-    receive::hurry_echoes(app).await
+    Ok(Some((ready, prepared)))
 }
 
 async fn note(
@@ -100,7 +112,12 @@ async fn note(
     workspaces::lock(&mut tx, &account.workspace_id).await?;
     match result {
         Ok(sent) => sent_out(app, &mut tx, job, account, message.clone(), sent).await?,
-        Err(error) => not_sent(app, &mut tx, job, account, message, error).await?,
+        Err(error) if jobs::is_held(&mut tx, job, job.due_at).await? => {
+            not_sent(app, &mut tx, job, account, message, error).await?;
+        }
+        // It was noted already, though the database did not say so, or somebody has taken over. The
+        // message may be under way again, and must not be queued a second time.
+        Err(_) => {}
     }
     tx.commit().await
 }
@@ -155,15 +172,15 @@ async fn load(app: &App, job: &Job) -> posta_store::Result<Option<Ready>> {
 /// `false` when somebody else has, or the budget was spent meanwhile.
 async fn begin(
     app: &App,
-    job: &Job,
+    job: &mut Job,
     account: &Account,
     message: &Message,
+    taken_at: Timestamp,
 ) -> posta_store::Result<bool> {
     let mut tx = app.db.write().await?;
     if !messages::update_sending(&mut tx, &message.id).await? {
         return Ok(false);
     }
-    let taken_at = job.due_at.minus(LEASE);
     if let Err(until) = budget::make(app, &mut tx, account, job.class, taken_at).await? {
         drop(tx);
         let mut tx = app.db.write().await?;
@@ -171,7 +188,8 @@ async fn begin(
         tx.commit().await?;
         return Ok(false);
     }
-    jobs::update_lease(&mut tx, &job.id, app.clock.now().plus(LEASE)).await?;
+    job.due_at = app.clock.now().plus(LEASE);
+    jobs::update_lease(&mut tx, &job.id, job.due_at).await?;
     tx.commit().await?;
     Ok(true)
 }

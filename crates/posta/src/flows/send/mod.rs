@@ -3,6 +3,7 @@
 mod attempt;
 mod claim;
 mod draft;
+mod lease;
 pub mod queue;
 mod split;
 
@@ -25,11 +26,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-pub use self::attempt::{LEASE, attempt};
+pub use self::attempt::attempt;
 pub(super) use self::attempt::{jittered, stored};
 pub use self::claim::{Claimed, EACH, claim};
 pub(super) use self::draft::messages as messages_of;
 pub use self::draft::{Attached, Draft};
+pub use self::lease::LEASE;
 use super::window::{self, Permit, Sender};
 use super::{FlowError, Invalid, media, reconnect, refusal, turns};
 use crate::app::App;
