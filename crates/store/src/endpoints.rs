@@ -230,18 +230,33 @@ pub async fn update_failed(
     .await)
 }
 
-/// Holds an endpoint until a time, unless somebody else holds it; `false` then.
+/// Holds an endpoint until a time, unless somebody else holds it or its row at this moment; `false`
+/// then. It waits for nobody: the caller may have other endpoints' rows, in whatever order.
 pub async fn hold(tx: &mut Tx, id: &EndpointId, now: Timestamp, until: Timestamp) -> Result<bool> {
-    let done = sql!(tx, |c| sqlx::query(
-        "UPDATE endpoints SET held_until = $3
-         WHERE id = $1 AND (held_until IS NULL OR held_until <= $2)"
-    )
-    .bind(id)
-    .bind(now)
-    .bind(until)
-    .execute(c)
-    .await?
-    .rows_affected());
+    let done = match tx {
+        Tx::Sqlite(t) => sqlx::query(
+            "UPDATE endpoints SET held_until = $3
+             WHERE id = $1 AND (held_until IS NULL OR held_until <= $2)",
+        )
+        .bind(id)
+        .bind(now)
+        .bind(until)
+        .execute(&mut **t)
+        .await?
+        .rows_affected(),
+        Tx::Postgres(t) => sqlx::query(
+            "WITH free AS MATERIALIZED (SELECT id FROM endpoints
+                 WHERE id = $1 AND (held_until IS NULL OR held_until <= $2)
+                 FOR NO KEY UPDATE SKIP LOCKED)
+             UPDATE endpoints SET held_until = $3 WHERE id IN (SELECT id FROM free)",
+        )
+        .bind(id)
+        .bind(now)
+        .bind(until)
+        .execute(&mut **t)
+        .await?
+        .rows_affected(),
+    };
     Ok(done == 1)
 }
 

@@ -146,8 +146,8 @@ story! {
         }
         stage.settle().await;
         assert_eq!(stage.hook.names().len(), 10, "it is left alone");
-        // Half a minute, a minute, two, four: each up to a fifth later.
-        for (probes, seconds) in [(1, 37), (2, 73), (3, 145), (4, 289)] {
+        // Five seconds, then as long again as it has been failing: each up to a fifth later.
+        for (probes, seconds) in [(1, 7), (2, 9), (3, 20), (4, 44)] {
             stage.pass(Duration::from_secs(seconds)).await;
             assert_eq!(stage.hook.names().len(), 10 + probes);
         }

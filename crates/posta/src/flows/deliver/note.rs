@@ -17,8 +17,8 @@ use crate::flows::send::jittered;
 /// After how many failures in a row an endpoint is left alone for a while.
 pub const PATIENCE: i64 = 10;
 
-/// For how long, at first and at most; then one delivery tries how it is.
-const FIRST_HOLD: Duration = Duration::from_secs(30);
+/// For how long at least and at most; then one delivery tries how it is.
+const SHORTEST_HOLD: Duration = Duration::from_secs(5);
 const LONGEST_HOLD: Duration = Duration::from_mins(10);
 
 /// The answer by which an endpoint says that it is gone for good.
@@ -88,7 +88,8 @@ async fn note_endpoint(
         return Ok(None);
     };
     let asked = failed.iter().filter_map(|one| one.retry_after).max();
-    if let Some(hold) = hold(app, failing).max(asked) {
+    let hold = hold(failing, now).map(|hold| jittered(app, hold));
+    if let Some(hold) = hold.max(asked) {
         endpoints::update_held(tx, endpoint, now.plus(hold)).await?;
     }
     if last.attempt.status_code == Some(GONE) {
@@ -98,11 +99,11 @@ async fn note_endpoint(
     Ok(if is_worth_it { Some(Look::Failing) } else { look })
 }
 
-/// How long an endpoint is left alone that has failed so often.
-fn hold(app: &App, failing: Failing) -> Option<Duration> {
-    let beyond = u32::try_from(failing.failure_count - PATIENCE).ok()?;
-    let hold = FIRST_HOLD.saturating_mul(1 << beyond.min(10)).min(LONGEST_HOLD);
-    Some(jittered(app, hold))
+/// How long an endpoint is left alone: for as long again as it has been failing. How many tries have
+/// failed only says how many were under way when it began to.
+fn hold(failing: Failing, now: Timestamp) -> Option<Duration> {
+    let is_enough = failing.failure_count >= PATIENCE;
+    is_enough.then(|| now.since(failing.failing_since).clamp(SHORTEST_HOLD, LONGEST_HOLD))
 }
 
 fn outcome(app: &App, tried: &Tried, now: Timestamp) -> Outcome {
@@ -117,4 +118,23 @@ fn outcome(app: &App, tried: &Tried, now: Timestamp) -> Outcome {
         (false, None) => (State::Parked, now),
     };
     Outcome { id: tried.delivery.id.clone(), attempts: tried.delivery.attempts, state, due_at }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_is_left_alone_for_as_long_as_it_has_been_failing() {
+        let since = Timestamp::from_millis(0);
+        let held = |failure_count, seconds| {
+            let failing = Failing { failure_count, failing_since: since };
+            hold(failing, since.plus(Duration::from_secs(seconds))).map(|hold| hold.as_secs())
+        };
+        assert_eq!(held(PATIENCE - 1, 3600), None);
+        assert_eq!(held(PATIENCE, 0), Some(5));
+        assert_eq!(held(64 * PATIENCE, 2), Some(5), "many at once are one failure");
+        assert_eq!(held(PATIENCE + 1, 40), Some(40));
+        assert_eq!(held(PATIENCE + 9, 86_400), Some(600));
+    }
 }
