@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use posta_core::id::{EndpointId, WorkspaceId};
-use posta_core::time::Timestamp;
+use posta_core::time::{Timestamp, pause};
 use posta_store::deliveries::{self, Claimed, Lane};
 use posta_store::{Tx, endpoints};
 use tokio::sync::mpsc;
@@ -14,6 +14,9 @@ use crate::app::App;
 use crate::flows::deliver::note::{self, Look, PATIENCE};
 use crate::flows::deliver::pace::Paces;
 use crate::flows::deliver::{self, Tried, fate};
+
+/// How long to wait when something is due and could not be taken: another node is taking it.
+const TAKEN: Duration = Duration::from_millis(10);
 
 /// What one transaction did.
 struct Cycle {
@@ -113,8 +116,14 @@ async fn rest(
     tried: &mut Vec<Tried>,
     Next { due, is_stopping }: Next,
 ) {
-    let latest = app.clock.now().plus(LOOK);
-    let until = due.map_or(latest, |due| due.min(latest));
+    let now = app.clock.now();
+    let until = due.unwrap_or(now.plus(LOOK)).min(now.plus(LOOK));
+    let time = async {
+        app.clock.sleep_until(until).await;
+        if until <= now {
+            pause(TAKEN).await;
+        }
+    };
     tokio::select! {
         biased;
         Some(one) = receiver.recv() => {
@@ -123,7 +132,7 @@ async fn rest(
         }
         () = app.stop.cancelled(), if !is_stopping => {}
         () = app.wake.deliver.notified() => {}
-        () = app.clock.sleep_until(until), if !is_stopping => {}
+        () = time, if !is_stopping => {}
     }
 }
 
