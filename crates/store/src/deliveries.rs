@@ -313,6 +313,15 @@ pub async fn list_behind(tx: &mut Tx, now: Timestamp, limit: i64) -> Result<Vec<
     .await)
 }
 
+/// Lists the endpoints and events of all deliveries that were tried, or are being tried, and are not done.
+pub async fn list_tried(tx: &mut Tx) -> Result<Vec<(EndpointId, EventId)>> {
+    sql!(tx, |c| sqlx::query_as(
+        "SELECT endpoint_id, event_id FROM deliveries WHERE state = 'pending' AND attempts > 0"
+    )
+    .fetch_all(c)
+    .await)
+}
+
 /// Counts the deliveries of all workspaces that will be tried, for the first time or again.
 pub async fn count_pending(tx: &mut Tx) -> Result<i64> {
     sql!(tx, |c| sqlx::query_scalar("SELECT COUNT(*) FROM deliveries WHERE state = 'pending'")

@@ -4,26 +4,25 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::Context;
+use posta_core::time::Timestamp;
 use serde_json::{Value, json};
 
-use crate::Arguments;
 use crate::load::Fate;
 use crate::receiver::{MOODY, STEADY, Taken};
-use crate::world::{Disruption, EVENTS, SCHEDULE, World};
+use crate::world::{Blow, EVENTS, SCHEDULE, World};
+use crate::{Arguments, Kind};
 
 /// How many ids of one problem are printed.
 const SHOWN: usize = 20;
 
-/// How long before a blow a delivery may have been answered and not yet noted, on a machine that has
-/// other things to do, too; and how long after it everything is as it was.
-const NOTING: Duration = Duration::from_secs(10);
-const AFTER: Duration = Duration::from_secs(2);
+/// How long a delivery that was under way at a blow may take to be answered.
+const ANSWER: Duration = Duration::from_secs(5);
 
 /// The balance.
 pub(crate) struct Balance {
     lines: Vec<(&'static str, u64)>,
     /// What does not balance, with the ids.
-    pub(crate) problems: Vec<(String, Vec<String>)>,
+    problems: Vec<(String, Vec<String>)>,
 }
 
 /// What the servers say they have.
@@ -49,8 +48,7 @@ impl Balance {
         balance.received(world, &books);
         balance.delivered(&books, &taken);
         balance.sent(world, &books, &seen);
-        let disruptions = world.notes().disruptions.clone();
-        balance.doubled(&taken, &disruptions);
+        balance.doubled(&taken, &world.notes().blows);
         let (forged, refused) = world.receiver.turned_away();
         balance.line("deliveries turned away by endpoints", refused);
         balance.expect("deliveries with a wrong signature", (0..forged).map(|one| one.to_string()));
@@ -76,7 +74,10 @@ impl Balance {
         self.line("messages that people wrote", notes.written.len());
         self.line("  of these answered with 200 by Posta", accepted.len());
         self.line("messages of people stored", books.stored.values().sum::<u64>());
+        self.line("webhooks turned away with 503, to come again", notes.refused.len());
         self.line("webhooks still to be handed over", notes.owed);
+        let wrong = notes.wrong.iter().map(|(id, answer)| format!("{id}: {answer}"));
+        self.expect("webhooks answered with neither 200 nor 503", wrong);
         let owed = (0..notes.owed).map(|one| one.to_string());
         self.expect("webhooks that could not be handed over", owed);
         self.expect("written and never taken", missing(&notes.written, &notes.told));
@@ -171,49 +172,67 @@ impl Balance {
         self.expect("people see them, and they are not said to be sent", denied.cloned());
     }
 
-    /// Delivered twice only if it was in flight when something was taken away from under a server.
-    fn doubled(&mut self, taken: &Taken, disruptions: &[Disruption]) {
-        let is_in_flight = |at: &posta_core::time::Timestamp| {
-            let is_near =
-                |one: &Disruption| *at >= one.from.minus(NOTING) && *at <= one.until.plus(AFTER);
-            disruptions.iter().any(is_near)
+    /// Delivered twice only if it was under way when something was taken away from under a server.
+    fn doubled(&mut self, taken: &Taken, blows: &[Blow]) {
+        let was_under_way = |pair: &(String, String), at: Timestamp| {
+            blows.iter().any(|blow| {
+                let is_near = at >= blow.from && at <= blow.until;
+                let is_over = at > blow.until.plus(ANSWER);
+                (is_near && blow.is_leap) || (!is_over && blow.under_way.contains(pair))
+            })
         };
-        let in_flight = taken.values().flatten().filter(|at| is_in_flight(at)).count();
         let again = taken.values().map(|times| times.len() - 1).sum::<usize>();
-        self.line("blows at servers and database", disruptions.len());
-        self.line("deliveries around them", in_flight);
+        self.line("blows at servers, clock and database", blows.len());
+        self.line(
+            "deliveries under way at them",
+            blows.iter().map(|blow| blow.under_way.len()).sum::<usize>(),
+        );
         self.line("deliveries that came again", again);
-        let without_cause = taken
-            .iter()
-            .filter(|(_, times)| times[..times.len() - 1].iter().any(|at| !is_in_flight(at)));
+        let without_cause = taken.iter().filter(|(pair, times)| {
+            times[..times.len() - 1].iter().any(|at| !was_under_way(pair, *at))
+        });
         let ids = without_cause.map(|((endpoint, id), _)| format!("{endpoint} {id}"));
         self.expect("delivered again, though nothing had happened to the first", ids);
     }
 
+    /// How many ids do not balance.
+    pub(crate) fn open(&self) -> u32 {
+        let ids: usize = self.problems.iter().map(|(_, ids)| ids.len()).sum();
+        u32::try_from(ids).unwrap_or(u32::MAX)
+    }
+
+    /// What they are.
+    pub(crate) fn names(&self) -> String {
+        let names: Vec<_> =
+            self.problems.iter().map(|(what, ids)| format!("{} {what}", ids.len())).collect();
+        names.join("; ")
+    }
+
     /// Prints the table, and what does not balance.
-    pub(crate) fn print(&self) {
+    pub(crate) fn print(&self, tell: impl Fn(&str)) {
         for (name, count) in &self.lines {
-            println!("{count:>9}  {name}");
+            tell(&format!("{count:>9}  {name}"));
         }
         for (what, ids) in &self.problems {
-            println!("DOES NOT BALANCE: {what}: {}", ids.len());
+            tell(&format!("DOES NOT BALANCE: {what}: {}", ids.len()));
             for id in ids.iter().take(SHOWN) {
-                println!("           {id}");
+                tell(&format!("           {id}"));
             }
         }
         if self.problems.is_empty() {
-            println!("the books balance");
+            tell("the books balance");
         }
     }
 
     /// The same as one object.
-    pub(crate) fn json(&self, arguments: &Arguments) -> Value {
+    pub(crate) fn json(&self, arguments: &Arguments, kind: Kind) -> Value {
         let lines: BTreeMap<&str, u64> =
             self.lines.iter().map(|(name, count)| (name.trim(), *count)).collect();
         let problems: Vec<Value> =
             self.problems.iter().map(|(what, ids)| json!({"what": what, "ids": ids})).collect();
         json!({
-            "seed": arguments.seed, "minutes": arguments.minutes, "balances": problems.is_empty(),
+            "database": kind.name(), "seed": arguments.seed, "minutes": arguments.minutes,
+            "rate": arguments.rate, "balances": problems.is_empty(),
             "lines": lines, "problems": problems,
         })
     }
@@ -291,12 +310,13 @@ impl Books {
 
     /// Finds the deliveries to an endpoint whose tries are used up.
     async fn given_up(&mut self, world: &World, name: &str, id: &str) -> anyhow::Result<()> {
-        let (mut skip, last) = (0, SCHEDULE.len() + 1);
+        let (mut skip, last) = (0, u64::try_from(SCHEDULE.len() + 1)?);
         loop {
             let path = format!("webhooks/logs?status=failed&webhookId={id}&limit=100&skip={skip}");
             let page = world.api("GET", &path, None).await?;
             let logs = page["logs"].as_array().context("no logs")?;
-            for tried in logs.iter().filter(|tried| tried["attemptNumber"] == last) {
+            let is_last = |tried: &&Value| tried["attemptNumber"].as_u64() >= Some(last);
+            for tried in logs.iter().filter(is_last) {
                 let event = tried["eventId"].as_str().unwrap_or_default().to_owned();
                 self.parked.insert((name.to_owned(), event));
             }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
-use crate::world::World;
+use crate::world::{Notes, World};
 
 /// How often it is asked; it forgets what is older than a thousand webhooks.
 const OFTEN: Duration = Duration::from_secs(3);
@@ -35,6 +35,9 @@ pub(crate) async fn look(world: &World) -> anyhow::Result<()> {
     let mut notes = world.notes();
     let is_over = |one: &Value| one["status"] == "delivered" || one["status"] == "dropped";
     notes.owed = deliveries.iter().filter(|one| !is_over(one)).count();
+    for delivery in &deliveries {
+        note_answers(&mut notes, delivery);
+    }
     for delivery in deliveries.iter().filter(|one| one["status"] == "delivered") {
         let Some(id) = delivery["id"].as_u64() else { continue };
         if !notes.seen.insert(id) {
@@ -47,6 +50,23 @@ pub(crate) async fn look(world: &World) -> anyhow::Result<()> {
         notes.told.extend(texts.into_iter().map(ToOwned::to_owned));
     }
     Ok(())
+}
+
+/// Notes tries of a webhook that it was not taken at. Those that nobody answered are no news.
+fn note_answers(notes: &mut Notes, delivery: &Value) {
+    let Some(id) = delivery["id"].as_u64() else { return };
+    let tries = delivery["attempts"].as_array();
+    for (number, tried) in tries.into_iter().flatten().enumerate() {
+        match tried["answer"].as_u64() {
+            None | Some(200) => {}
+            Some(503) => {
+                notes.refused.insert((id, number));
+            }
+            Some(other) => {
+                notes.wrong.insert((id, other));
+            }
+        }
+    }
 }
 
 /// Finds every text in a body, whatever its form.

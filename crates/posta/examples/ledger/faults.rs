@@ -22,6 +22,10 @@ pub(crate) enum Fault {
     Cut,
     /// The database server stops as in a crash, and starts again.
     Crash,
+    /// The disk under the database is full for a while.
+    Full(Duration),
+    /// The clock of all servers goes so far ahead, and back after a while.
+    Leap(Duration, Duration),
     /// The moody endpoint is so for a while.
     Mood(Mood, Duration),
     /// A rule of the pretend network's fault dial.
@@ -38,6 +42,13 @@ impl fmt::Display for Fault {
             }
             Self::Cut => write!(to, "all connections to the database are cut"),
             Self::Crash => write!(to, "the database server crashes and recovers"),
+            Self::Full(length) => {
+                write!(to, "the database's disk is full for {:.1} s", length.as_secs_f64())
+            }
+            Self::Leap(ahead, length) => {
+                let (ahead, length) = (ahead.as_secs(), length.as_secs_f64());
+                write!(to, "the servers' clock is {ahead} s ahead for {length:.1} s")
+            }
             Self::Mood(mood, length) => {
                 write!(to, "the moody endpoint is {mood:?} for {:.1} s", length.as_secs_f64())
             }
@@ -45,6 +56,30 @@ impl fmt::Display for Fault {
             Self::Jump(by) => write!(to, "the platform's clock jumps ahead by {by}"),
         }
     }
+}
+
+impl Fault {
+    /// How long it keeps the hands full that carry it out.
+    fn lasts(&self) -> Duration {
+        match self {
+            Self::Kill(_, length)
+            | Self::Full(length)
+            | Self::Leap(_, length)
+            | Self::Mood(_, length) => *length,
+            Self::Cut | Self::Crash | Self::Platform(..) | Self::Jump(_) => Duration::ZERO,
+        }
+    }
+}
+
+/// What there is to strike at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Target {
+    /// How many servers.
+    pub(crate) nodes: usize,
+    /// Whether their database is a server.
+    pub(crate) has_server: bool,
+    /// Whether it has a disk that can be filled.
+    pub(crate) has_disk: bool,
 }
 
 /// What can go wrong at the platform.
@@ -78,37 +113,41 @@ fn at_the_platform() -> Vec<(&'static str, Value)> {
 
 /// Makes the schedule. Each kind comes once before any comes again, and every third is a blow at our
 /// own servers.
-pub(crate) fn plan(
-    seed: u64,
-    length: Duration,
-    nodes: usize,
-    has_server: bool,
-) -> Vec<(Duration, Fault)> {
+pub(crate) fn plan(seed: u64, length: Duration, target: Target) -> Vec<(Duration, Fault)> {
     let chance = Chance::seeded(seed);
     let (mut plan, mut kinds) = (Vec::new(), Vec::new());
     let mut at = Duration::from_secs(4);
     while at + QUIET < length {
         let fault = if plan.len() % 3 == 0 {
-            blow(&chance, plan.len() / 3, nodes, has_server)
+            blow(&chance, plan.len() / 3, target)
         } else {
             if kinds.is_empty() {
                 kinds = others(&chance);
             }
             take(&chance, &mut kinds)
         };
+        let next = at + fault.lasts() + Duration::from_millis(2000 + chance.below(3000));
         plan.push((at, fault));
-        at += Duration::from_millis(2500 + chance.below(3500));
+        at = next;
     }
     plan
 }
 
-/// A blow at a server or its database; kills take turns with the others.
-fn blow(chance: &Chance, turn: usize, nodes: usize, has_server: bool) -> Fault {
-    match (has_server, turn % 4) {
-        (true, 1) => Fault::Cut,
-        (true, 3) => Fault::Crash,
+/// A blow at a server, its clock or its database; kills take turns with the others.
+fn blow(chance: &Chance, turn: usize, target: Target) -> Fault {
+    match (turn % 6, target) {
+        (1, Target { has_server: true, .. }) => Fault::Cut,
+        (2, Target { has_disk: true, .. }) => {
+            Fault::Full(Duration::from_millis(6000 + chance.below(4000)))
+        }
+        (3, Target { has_server: true, .. }) => Fault::Crash,
+        (4, _) => {
+            // More than any lease.
+            let ahead = Duration::from_secs(75 + chance.below(30));
+            Fault::Leap(ahead, Duration::from_millis(2000 + chance.below(3000)))
+        }
         _ => {
-            let node = chance.below(u64::try_from(nodes).unwrap_or(1));
+            let node = chance.below(u64::try_from(target.nodes).unwrap_or(1));
             let down = Duration::from_millis(200 + chance.below(2500));
             Fault::Kill(usize::try_from(node).unwrap_or(0), down)
         }
@@ -144,25 +183,9 @@ pub(crate) async fn strike(
 }
 
 async fn carry_out(world: &World, fault: Fault) -> anyhow::Result<()> {
-    let from = world.clock.now();
     match fault {
-        Fault::Kill(node, down) => {
-            world.nodes[node].kill();
-            pause(down).await;
-            world.nodes[node].start(&world.http, "readyz").await?;
-            world.disrupted(from);
-        }
-        Fault::Cut => {
-            if let Some((proxy, _)) = &world.database {
-                proxy.cut();
-            }
-            world.disrupted(from);
-        }
-        Fault::Crash => {
-            if let Some((_, server)) = world.database.clone() {
-                tokio::task::spawn_blocking(move || server.crash_and_recover()).await??;
-            }
-            world.disrupted(from);
+        Fault::Kill(..) | Fault::Cut | Fault::Crash | Fault::Full(_) | Fault::Leap(..) => {
+            strike_down(world, fault).await?;
         }
         Fault::Mood(mood, length) => {
             world.receiver.feel(mood);
@@ -176,6 +199,50 @@ async fn carry_out(world: &World, fault: Fault) -> anyhow::Result<()> {
             world.control("clock", Some(&json!({"advance": by}))).await?;
         }
     }
+    Ok(())
+}
+
+/// Strikes, and notes what was under way before and after. What a killed server had under way is what is
+/// there at its death.
+async fn strike_down(world: &World, fault: Fault) -> anyhow::Result<()> {
+    let from = world.clock.now();
+    let is_leap = matches!(fault, Fault::Leap(..));
+    let mut under_way = match &fault {
+        Fault::Kill(node, _) => {
+            world.nodes[*node].kill();
+            world.under_way(true).await?
+        }
+        _ => world.under_way(false).await?,
+    };
+    match fault {
+        Fault::Kill(node, down) => {
+            pause(down).await;
+            world.nodes[node].start(&world.http, "readyz").await?;
+        }
+        Fault::Cut => {
+            if let Some((proxy, _)) = &world.database.server {
+                proxy.cut();
+            }
+        }
+        Fault::Crash => world.database.crash_and_recover().await?,
+        Fault::Full(length) => {
+            if let Some(disk) = &world.database.disk {
+                disk.fill()?;
+                pause(length).await;
+                disk.free()?;
+            }
+            // It may have gone down by itself.
+            world.database.crash_and_recover().await?;
+        }
+        Fault::Leap(ahead, length) => {
+            world.server_clock.set(ahead)?;
+            pause(length).await;
+            world.server_clock.set(Duration::ZERO)?;
+        }
+        Fault::Mood(..) | Fault::Platform(..) | Fault::Jump(_) => {}
+    }
+    under_way.extend(world.under_way(false).await?);
+    world.struck(from, under_way, is_leap);
     Ok(())
 }
 

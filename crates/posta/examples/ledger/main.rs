@@ -4,32 +4,30 @@
 #![expect(clippy::print_stdout, reason = "a developer's tool speaks on its standard output")]
 
 mod balance;
+mod clock;
 mod collect;
+mod database;
+mod disk;
 mod faults;
 mod load;
 mod nodes;
 mod postgres;
 mod proxy;
 mod receiver;
+mod settle;
 mod world;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
-use posta_core::time::pause;
+use futures_util::future::join_all;
 use tokio_util::task::TaskTracker;
 
 use balance::Balance;
 use world::World;
-
-/// How long all may take to come to rest after the load: the longest lease, hold and call.
-const SETTLING: Duration = Duration::from_mins(6);
-
-/// How long to wait before it is looked whether all has come to rest, at first and at most.
-const LOOK: Duration = Duration::from_secs(4);
-const RARELY: Duration = Duration::from_secs(15);
 
 /// What does not balance ends with this.
 const UNBALANCED: u8 = 3;
@@ -44,74 +42,102 @@ struct Arguments {
     /// What chooses the faults and their times.
     #[arg(long, default_value_t = 7)]
     seed: u64,
-    /// Where Posta keeps its rows.
-    #[arg(long, value_enum, default_value = "sqlite")]
-    database: Database,
-    /// How many servers; by default 1 with SQLite and 3 with the other.
-    #[arg(long)]
-    nodes: Option<usize>,
-    /// How many messages people write in a second.
+    /// Where Posta keeps its rows; both at the same time, unless one is chosen.
+    #[arg(long, value_enum)]
+    database: Option<Kind>,
+    /// How many servers share the database; an SQLite file has one.
+    #[arg(long, default_value_t = 3)]
+    nodes: usize,
+    /// How many messages people write in a second, to each.
     #[arg(long, default_value_t = 4)]
     rate: u64,
-    /// Print the balance as one JSON object.
+    /// Print the balance of each as one JSON object on one line, and nothing else.
     #[arg(long)]
     json: bool,
+    /// The server's binary; by default what was built beside this.
+    #[arg(long)]
+    posta: Option<PathBuf>,
     /// Lose one delivery on purpose, in the receiver's book: the balance must not come out.
     #[arg(long)]
     lose_one: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Database {
+enum Kind {
     Sqlite,
     Postgres,
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    match run(&arguments).await {
-        Ok(balance) if balance.problems.is_empty() => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::from(UNBALANCED),
-        Err(error) => {
-            println!("ledger: {error:#}");
-            ExitCode::FAILURE
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
         }
     }
 }
 
-async fn run(arguments: &Arguments) -> anyhow::Result<Balance> {
-    let is_shared = arguments.database == Database::Postgres;
-    let nodes = arguments.nodes.unwrap_or(if is_shared { 3 } else { 1 });
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = &Arguments::parse();
+    let kinds = arguments.database.map_or(vec![Kind::Sqlite, Kind::Postgres], |one| vec![one]);
+    let runs = kinds.into_iter().map(|kind| async move {
+        let tell = |text: &str| {
+            if !arguments.json {
+                println!("{:>8}: {text}", kind.name());
+            }
+        };
+        match run(arguments, kind, tell).await {
+            Ok(balance) if balance.open() == 0 => 0,
+            Ok(_) => UNBALANCED,
+            Err(error) => {
+                println!("{:>8}: the ledger cannot go on: {error:#}", kind.name());
+                1
+            }
+        }
+    });
+    tokio::select! {
+        codes = join_all(runs) => ExitCode::from(codes.into_iter().max().unwrap_or(1)),
+        // Whatever was started ends with what is dropped here.
+        _ = tokio::signal::ctrl_c() => ExitCode::FAILURE,
+    }
+}
+
+async fn run(
+    arguments: &Arguments,
+    kind: Kind,
+    tell: impl Fn(&str) + Copy,
+) -> anyhow::Result<Balance> {
+    let nodes = if kind == Kind::Sqlite { 1 } else { arguments.nodes };
     anyhow::ensure!(nodes > 0, "--nodes must be at least 1");
-    anyhow::ensure!(is_shared || nodes == 1, "only one server may serve an SQLite file");
     anyhow::ensure!(arguments.minutes > 0.0, "--minutes must be more than 0");
     let length = Duration::from_secs_f64(arguments.minutes * 60.0);
-    let plan = faults::plan(arguments.seed, length, nodes, is_shared);
-    let tell = |text: &str| {
-        if !arguments.json {
-            println!("{text}");
-        }
-    };
-    tell(&format!(
-        "ledger: {:?}, {nodes} node(s), {} min, {} messages a second, seed {}",
-        arguments.database, arguments.minutes, arguments.rate, arguments.seed
-    ));
+    let (minutes, rate, seed) = (arguments.minutes, arguments.rate, arguments.seed);
+    tell(&format!("{nodes} node(s), {minutes} min, {rate} messages a second, seed {seed}"));
+    let world = Arc::new(World::start(arguments, kind, nodes).await?);
+    let has_disk = world.database.disk.is_some();
+    if !has_disk {
+        tell(&format!(
+            "LEFT OUT: a full disk, for none can be mounted: {}",
+            world.database.no_disk
+        ));
+    }
+    let target = faults::Target { nodes, has_server: world.database.server.is_some(), has_disk };
+    let plan = faults::plan(seed, length, target);
     for (at, fault) in &plan {
         tell(&format!("{:>8.1} s  {fault}", at.as_secs_f64()));
     }
-    let world = Arc::new(World::start(arguments.database, nodes, arguments.seed).await?);
     let tasks = TaskTracker::new();
-    let result = play(&world, arguments, &tasks, plan, length, &tell).await;
-    let is_balanced = result.as_ref().is_ok_and(|balance| balance.problems.is_empty());
+    let result = play(&world, arguments, &tasks, plan, length, tell).await;
+    let is_balanced = result.as_ref().is_ok_and(|balance| balance.open() == 0);
     if let Some(kept) = world.stop(is_balanced).await {
         tell(&format!("logs and database are kept in {}", kept.display()));
     }
     let balance = result?;
     if arguments.json {
-        println!("{}", balance.json(arguments));
+        println!("{}", balance.json(arguments, kind));
     } else {
-        balance.print();
+        balance.print(tell);
     }
     Ok(balance)
 }
@@ -122,7 +148,7 @@ async fn play(
     tasks: &TaskTracker,
     plan: Vec<(Duration, faults::Fault)>,
     length: Duration,
-    tell: impl Fn(&str),
+    tell: impl Fn(&str) + Copy,
 ) -> anyhow::Result<Balance> {
     let start = world.clock.now();
     let replies = load::reply(world, tasks);
@@ -135,17 +161,7 @@ async fn play(
     struck?;
     tell("the load has ended; waiting until all has come to rest");
     faults::calm(world).await?;
-    let deadline = world.clock.now().plus(SETTLING);
-    let mut wait = LOOK;
-    let mut balance = loop {
-        pause(wait).await;
-        wait = (wait * 2).min(RARELY);
-        faults::hurry(world).await?;
-        let balance = Balance::of(world).await?;
-        if balance.problems.is_empty() || world.clock.now() > deadline {
-            break balance;
-        }
-    };
+    let mut balance = settle::settle(world, tell).await?;
     if arguments.lose_one {
         world.receiver.forget_one();
         balance = Balance::of(world).await?;

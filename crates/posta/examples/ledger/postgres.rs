@@ -9,7 +9,7 @@ use anyhow::{Context, ensure};
 /// Who runs the server when this runs as root, which it refuses to serve under.
 const SERVER_USER: &str = "postgres";
 
-/// The server.
+/// The server. Whoever starts it ends it with [`Postgres::down`].
 #[derive(Clone)]
 pub(crate) struct Postgres {
     bin: PathBuf,
@@ -92,7 +92,7 @@ fn installed() -> Option<PathBuf> {
 
 /// Runs a command whose output matters only when it fails. A server that it leaves behind must not
 /// keep a pipe open, so the output goes through a file.
-fn succeed(mut command: Command) -> anyhow::Result<()> {
+pub(crate) fn succeed(mut command: Command) -> anyhow::Result<()> {
     let output = tempfile::NamedTempFile::new()?;
     command.stdout(output.reopen()?).stderr(output.reopen()?).stdin(std::process::Stdio::null());
     let status = command.status().with_context(|| format!("cannot run {command:?}"))?;

@@ -19,12 +19,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
 
-use crate::Database;
+use crate::clock::ServerClock;
+use crate::database::Database;
 use crate::load::Fate;
 use crate::nodes::{Process, Program, built, free};
-use crate::postgres::Postgres;
 use crate::proxy::Proxy;
 use crate::receiver::{ALL, Receiver};
+use crate::{Arguments, Kind};
 
 /// What the endpoints hear of.
 pub(crate) const EVENTS: [&str; 4] =
@@ -36,13 +37,17 @@ pub(crate) const SCHEDULE: [&str; 8] = ["1s", "2s", "3s", "5s", "8s", "13s", "21
 /// How many people write.
 pub(crate) const PEOPLE: usize = 24;
 
-/// A time in which something was taken away from under a server.
-#[derive(Clone, Debug)]
-pub(crate) struct Disruption {
+/// What was done to a server, its clock or its database.
+#[derive(Debug)]
+pub(crate) struct Blow {
     /// From when.
     pub(crate) from: Timestamp,
     /// Until all was there again.
     pub(crate) until: Timestamp,
+    /// The deliveries that were under way when it fell or when it was over: endpoint and event.
+    pub(crate) under_way: BTreeSet<(String, String)>,
+    /// Whether it was the clock's, which stops nobody, so that more may have been under way.
+    pub(crate) is_leap: bool,
 }
 
 /// What is written down while all runs.
@@ -60,8 +65,12 @@ pub(crate) struct Notes {
     pub(crate) replies: BTreeMap<String, Fate>,
     /// How many requests that took.
     pub(crate) requests: u64,
-    /// When a server or its database was taken away.
-    pub(crate) disruptions: Vec<Disruption>,
+    /// The tries at which webhooks were answered with 503.
+    pub(crate) refused: BTreeSet<(u64, usize)>,
+    /// Webhooks that were answered with something else, and with what.
+    pub(crate) wrong: BTreeSet<(u64, u64)>,
+    /// What was done to servers and database.
+    pub(crate) blows: Vec<Blow>,
 }
 
 /// Everything that runs.
@@ -73,8 +82,9 @@ pub(crate) struct World {
     pub(crate) nodes: Vec<Process>,
     /// The address under which all servers are reached.
     pub(crate) front: Proxy,
-    /// The database's address and its server, if it has one.
-    pub(crate) database: Option<(Proxy, Postgres)>,
+    pub(crate) database: Database,
+    /// What the servers take for the time.
+    pub(crate) server_clock: ServerClock,
     pub(crate) receiver: Receiver,
     /// The events that the steady endpoint took.
     pub(crate) received: Mutex<Option<mpsc::UnboundedReceiver<Value>>>,
@@ -92,7 +102,11 @@ pub(crate) struct World {
 
 impl World {
     /// Starts everything and connects an account.
-    pub(crate) async fn start(database: Database, nodes: usize, seed: u64) -> anyhow::Result<Self> {
+    pub(crate) async fn start(
+        arguments: &Arguments,
+        kind: Kind,
+        nodes: usize,
+    ) -> anyhow::Result<Self> {
         let (tasks, end) = (TaskTracker::new(), CancellationToken::new());
         let (clock, http) = (Clock::system(), Http::new());
         let folder = tempfile::Builder::new().prefix("posta-ledger-").tempdir()?;
@@ -100,15 +114,18 @@ impl World {
         let platform = *posta_platforms::ALL.first().context("this build speaks no platform")?;
         let addresses = (0..nodes).map(|_| free()).collect::<anyhow::Result<Vec<_>>>()?;
         let front = Proxy::start(addresses.clone(), &tasks, &end).await?;
-        let (url, database) = keep(database, folder.path(), &tasks, &end).await?;
+        let database = Database::start(kind, folder.path(), &tasks, &end).await?;
+        let server_clock = ServerClock::build(folder.path())?;
+        let path = arguments.posta.clone().map_or_else(built, |path| Ok(path.canonicalize()?))?;
         let mut program =
-            Program { path: built()?, environment: Vec::new(), folder: folder.path().to_owned() };
+            Program { path, environment: Vec::new(), folder: folder.path().to_owned() };
         let at = free()?;
         let sandbox =
             Process::new(program.clone(), "sandbox", &["sandbox", "--listen", &at.to_string()], at);
         sandbox.start(&http, "_sandbox/clock").await?;
-        let secret = Chance::seeded(seed).hex::<16>();
-        program.environment = environment(platform, front.address, at, &url, &secret)?;
+        let secret = Chance::seeded(arguments.seed).hex::<16>();
+        program.environment = environment(platform, front.address, at, &database.url, &secret)?;
+        program.environment.extend(server_clock.environment());
         program.run(&["migrate"])?;
         let key = program.run(&["keys", "create", "--name", "ledger", "--json"])?;
         let key: Value = serde_json::from_str(&key)?;
@@ -129,6 +146,7 @@ impl World {
             nodes,
             front,
             database,
+            server_clock,
             receiver,
             received: Mutex::new(Some(received)),
             key: text(&key, "/key")?,
@@ -242,10 +260,29 @@ impl World {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes that something was taken away from then until now.
-    pub(crate) fn disrupted(&self, from: Timestamp) {
+    /// Lists the deliveries under way: endpoint and event. `is_left` when no server runs on a file.
+    pub(crate) async fn under_way(
+        &self,
+        is_left: bool,
+    ) -> anyhow::Result<BTreeSet<(String, String)>> {
+        let name = |id: &str| {
+            let named = self.endpoints.iter().find(|(_, one)| *one == id);
+            named.map(|(name, _)| name.clone())
+        };
+        let pairs = self.database.under_way(is_left).await?;
+        let pairs = pairs.into_iter();
+        Ok(pairs.filter_map(|(to, event)| Some((name(to.as_str())?, event.to_string()))).collect())
+    }
+
+    /// Notes a blow that is over now.
+    pub(crate) fn struck(
+        &self,
+        from: Timestamp,
+        under_way: BTreeSet<(String, String)>,
+        is_leap: bool,
+    ) {
         let until = self.clock.now();
-        self.notes().disruptions.push(Disruption { from, until });
+        self.notes().blows.push(Blow { from, until, under_way, is_leap });
     }
 
     /// Ends everything. The folder with logs and database stays when it is needed to see what happened.
@@ -253,12 +290,10 @@ impl World {
         self.end.cancel();
         self.nodes.iter().for_each(Process::kill);
         self.sandbox.kill();
-        if let Some((_, server)) = &self.database {
-            server.down();
-        }
+        let stopped = self.database.stop(!is_balanced);
         self.tasks.close();
         self.tasks.wait().await;
-        (!is_balanced).then(|| self.save())
+        (!is_balanced || stopped.is_err()).then(|| self.save())
     }
 
     fn save(&self) -> PathBuf {
@@ -267,21 +302,6 @@ impl World {
         let _ = std::fs::rename(self.folder.path(), &kept);
         kept
     }
-}
-
-/// Makes the database: its URL, and what stands in front of it and behind it.
-async fn keep(
-    database: Database,
-    folder: &Path,
-    tasks: &TaskTracker,
-    end: &CancellationToken,
-) -> anyhow::Result<(String, Option<(Proxy, Postgres)>)> {
-    if database == Database::Sqlite {
-        return Ok(("sqlite:posta.db".to_owned(), None));
-    }
-    let server = Postgres::start(folder, free()?)?;
-    let proxy = Proxy::start(vec![server.address], tasks, end).await?;
-    Ok((Postgres::url(proxy.address), Some((proxy, server))))
 }
 
 /// The name of a person who writes.
