@@ -80,8 +80,8 @@ pub async fn announce_caused(
     )
     .await?;
     let wanting = endpoints::list(tx, &account.workspace_id).await?;
-    let wanting =
-        wanting.iter().filter(|endpoint| wants(endpoint, kind, &account.profile_id, &account.id));
+    let place = Some((&account.profile_id, &account.id));
+    let wanting = wanting.iter().filter(|endpoint| wants(endpoint, kind, place));
     let thread = payload.thread().map(|thread| format!("{} {thread}", account.id));
     let deliveries: Vec<_> = wanting
         .map(|endpoint| delivery(app, endpoint, &placed, thread.as_deref(), Class::Live))
@@ -113,13 +113,7 @@ pub async fn announce_endpoint(
     };
     let placed = record(app, tx, new).await?;
     let others = endpoints::list(tx, workspace).await?;
-    let others = others.iter().filter(|one| {
-        one.id != endpoint.id
-            && one.is_active
-            && one.events.iter().any(|wanted| wanted == kind)
-            && one.profile_ids.is_empty()
-            && one.account_ids.is_empty()
-    });
+    let others = others.iter().filter(|one| one.id != endpoint.id && wants(one, kind, None));
     let deliveries: Vec<_> =
         others.map(|one| delivery(app, one, &placed, None, Class::Live)).collect();
     deliveries::insert_all(tx, &deliveries).await
@@ -193,13 +187,18 @@ pub async fn record(app: &App, tx: &mut Tx, new: New<'_>) -> posta_store::Result
     Ok(Placed { seq, event })
 }
 
-fn wants(endpoint: &Endpoint, kind: &str, profile: &ProfileId, account: &AccountId) -> bool {
+/// Whether an endpoint is to hear of something that happened in a profile, on an account. One that
+/// hears of some only is not told of what happened in none.
+fn wants(endpoint: &Endpoint, kind: &str, place: Option<(&ProfileId, &AccountId)>) -> bool {
     let group = group_of(kind);
+    let (profile, account) = place.unzip();
     endpoint.is_active
         && endpoint.events.iter().any(|wanted| wanted == kind)
         && !endpoint.disabled_groups.iter().any(|disabled| disabled == group)
-        && (endpoint.profile_ids.is_empty() || endpoint.profile_ids.contains(profile))
-        && (endpoint.account_ids.is_empty() || endpoint.account_ids.contains(account))
+        && (endpoint.profile_ids.is_empty()
+            || profile.is_some_and(|profile| endpoint.profile_ids.contains(profile)))
+        && (endpoint.account_ids.is_empty()
+            || account.is_some_and(|account| endpoint.account_ids.contains(account)))
 }
 
 fn group_of(kind: &str) -> &'static str {

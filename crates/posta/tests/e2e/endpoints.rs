@@ -79,7 +79,10 @@ story! {
     /// An endpoint that comes back after it was warned of is told of as well.
     async fn an_endpoint_that_comes_back_is_told_of(stage: Stage) {
         let id = stage.connect_hearing(&["message.received"]).await;
-        let (watcher, _) = stage.another_hook(&json!({"events": ["endpoint.failing", "endpoint.recovered"]})).await;
+        let mut wanted = json!({"events": ["endpoint.failing", "endpoint.recovered"]});
+        let (watcher, _) = stage.another_hook(&wanted).await;
+        wanted["disabledResourceGroups"] = json!(["webhooks"]);
+        let (deaf, _) = stage.another_hook(&wanted).await;
         stage.hook.fail(500);
         stage.writes("mira.demo", "Hello?").await;
         for _ in 0..6 {
@@ -92,6 +95,7 @@ story! {
         stage.hook.recover();
         stage.pass(HOUR * 30).await;
         assert_eq!(watcher.names(), ["endpoint.failing", "endpoint.recovered"]);
+        assert!(deaf.names().is_empty(), "{:?}", deaf.names());
         let well = endpoint(stage, &id).await;
         assert_eq!((&well["failureCount"], well.get("failingSince")), (&json!(0), None));
     }
