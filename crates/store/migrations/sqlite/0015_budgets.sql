@@ -6,6 +6,9 @@ CREATE TABLE budgets (
 );
 CREATE INDEX budgets_due ON budgets (due_at) WHERE due_at IS NOT NULL;
 ALTER TABLE jobs ADD COLUMN is_first BOOLEAN NOT NULL DEFAULT FALSE;
+-- A process of the version before the last may have added some meanwhile.
+UPDATE jobs SET account_id = (SELECT m.account_id FROM messages m WHERE m.id = jobs.subject)
+    WHERE account_id IS NULL;
 DELETE FROM jobs WHERE account_id IS NULL;
 UPDATE jobs SET class = 'text' WHERE class IS NULL;
 UPDATE jobs SET is_first = TRUE WHERE lane <> subject
