@@ -52,6 +52,18 @@ impl std::fmt::Debug for Sealed {
 }
 
 impl Sealed {
+    /// Takes what was sealed before; whether it is anything shows when it is opened.
+    #[must_use]
+    pub fn from_text(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// Returns what is stored.
+    #[must_use]
+    pub fn as_text(&self) -> &str {
+        &self.0
+    }
+
     /// Returns the id of the master key that can open this.
     #[must_use]
     pub fn key_id(&self) -> Option<&str> {
@@ -161,22 +173,20 @@ impl KeyRing {
     /// # Errors
     /// When the key is missing, or the value was altered or sealed for another owner.
     pub fn open(&self, owner: &str, sealed: &Sealed) -> Result<Secret, SealError> {
-        let mut parts = sealed.0.split('.');
-        let mut part = || parts.next().ok_or(SealError::Damaged);
-        if part()? != VERSION {
+        let parts: Vec<_> = sealed.0.split('.').collect();
+        let [VERSION, key_id, wrapped, body] = parts[..] else {
             return Err(SealError::Damaged);
-        }
-        let key_id = part()?;
+        };
         let master = self
             .keys
             .iter()
             .find(|key| key.id == key_id)
             .ok_or_else(|| SealError::UnknownKey(key_id.to_owned()))?;
-        let data_key = decrypt(&master.cipher, owner, part()?)?;
+        let data_key = decrypt(&master.cipher, owner, wrapped)?;
         if data_key.len() != 32 {
             return Err(SealError::Damaged);
         }
-        let text = decrypt(&cipher(&data_key), owner, part()?)?;
+        let text = decrypt(&cipher(&data_key), owner, body)?;
         String::from_utf8(text).map(Secret).map_err(|_| SealError::Damaged)
     }
 
@@ -259,6 +269,10 @@ mod tests {
             assert_eq!(ring.open("x", &altered), Err(SealError::Damaged));
         }
         assert_eq!(ring.open("x", &Sealed("plain text".into())), Err(SealError::Damaged));
+        for more in [".", ".AAAA", ".p1"] {
+            let longer = Sealed::from_text(format!("{}{more}", sealed.as_text()));
+            assert_eq!(ring.open("x", &longer), Err(SealError::Damaged));
+        }
     }
 
     #[test]

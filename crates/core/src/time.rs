@@ -14,6 +14,10 @@ use tokio::sync::watch;
 #[sqlx(transparent)]
 pub struct Timestamp(i64);
 
+/// The first time of the year 0, and the first that is too late to be written in every zone.
+const YEAR_0: i64 = -62_167_219_200_000;
+const TOO_LATE: i64 = 253_402_207_200_001;
+
 impl Timestamp {
     /// Makes a timestamp from milliseconds since 1970-01-01 UTC.
     #[must_use]
@@ -21,11 +25,13 @@ impl Timestamp {
         Self(millis)
     }
 
-    /// Reads a platform's number of seconds or milliseconds, telling them apart by magnitude.
+    /// Reads a platform's number of seconds or milliseconds, telling them apart by magnitude; `None`
+    /// when no year of four digits has such a time, so that it could not be written.
     #[must_use]
-    pub const fn from_seconds_or_millis(number: i64) -> Self {
+    pub const fn from_seconds_or_millis(number: i64) -> Option<Self> {
         // 10^11 seconds lie in the year 5138, 10^11 milliseconds in 1973.
-        if number.unsigned_abs() < 100_000_000_000 { Self(number * 1000) } else { Self(number) }
+        let millis = if number.unsigned_abs() < 100_000_000_000 { number * 1000 } else { number };
+        if YEAR_0 <= millis && millis < TOO_LATE { Some(Self(millis)) } else { None }
     }
 
     /// Reads the time of an HTTP header, such as `Sun, 06 Nov 1994 08:49:37 GMT`.
@@ -259,9 +265,19 @@ mod tests {
 
     #[test]
     fn seconds_and_milliseconds_are_told_apart() {
-        let expected = Timestamp::from_millis(1_767_182_410_000);
+        let expected = Some(Timestamp::from_millis(1_767_182_410_000));
         assert_eq!(Timestamp::from_seconds_or_millis(1_767_182_410), expected);
         assert_eq!(Timestamp::from_seconds_or_millis(1_767_182_410_000), expected);
+    }
+
+    #[test]
+    fn a_number_that_is_no_time_is_none() {
+        let read = |number| Timestamp::from_seconds_or_millis(number).map(|time| time.to_string());
+        assert_eq!(read(YEAR_0).as_deref(), Some("0000-01-01T00:00:00.000Z"));
+        assert_eq!(read(TOO_LATE - 1).as_deref(), Some("9999-12-30T22:00:00.000Z"));
+        for number in [YEAR_0 - 1, TOO_LATE, i64::MIN, i64::MAX] {
+            assert_eq!(read(number), None, "{number}");
+        }
     }
 
     #[test]

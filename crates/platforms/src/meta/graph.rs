@@ -113,7 +113,7 @@ pub(crate) fn page<T>(whole: &Value, read: impl Fn(&Value) -> Option<T>) -> Page
 /// Reads a time: samples write `2022-07-12T19:11:07+0000`, the prose of some pages says seconds.
 pub(crate) fn time(value: &Value, key: &str) -> Option<Timestamp> {
     if let Some(number) = integer(value, key) {
-        return Some(Timestamp::from_seconds_or_millis(number));
+        return Timestamp::from_seconds_or_millis(number);
     }
     text(value, key)?.parse().ok()
 }

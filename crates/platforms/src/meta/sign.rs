@@ -90,10 +90,10 @@ pub(crate) fn signed_request(body: &[u8], secrets: &[Secret]) -> Result<SignedCa
         return Err("its algorithm is not HMAC-SHA256".to_owned());
     }
     let app_scoped = text(&payload, "user_id").filter(|id| !id.is_empty());
-    let issued_at = integer(&payload, "issued_at").ok_or("its payload has no issued_at")?;
+    let issued_at = integer(&payload, "issued_at").and_then(Timestamp::from_seconds_or_millis);
     Ok(SignedCall {
         app_scoped: app_scoped.ok_or("its payload has no user_id")?,
-        issued_at: Timestamp::from_seconds_or_millis(issued_at),
+        issued_at: issued_at.ok_or("its payload has no issued_at")?,
         signers,
     })
 }
@@ -157,6 +157,12 @@ mod tests {
             (&with(r#"{"algorithm":"none","user_id":"1","issued_at":1}"#), "algorithm"),
             (&with(r#"{"algorithm":"HMAC-SHA256","issued_at":1}"#), "user_id"),
             (&with(r#"{"algorithm":"HMAC-SHA256","user_id":"1"}"#), "issued_at"),
+            (
+                &with(
+                    r#"{"algorithm":"HMAC-SHA256","user_id":"1","issued_at":9223372036854775807}"#,
+                ),
+                "issued_at",
+            ),
         ] {
             let error = signed_request(body.as_bytes(), &[]).unwrap_err();
             assert!(error.contains(problem), "{body}: {error}");

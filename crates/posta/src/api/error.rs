@@ -13,36 +13,36 @@ use crate::flows::FlowError;
 
 /// A failure on its way to a client.
 #[derive(Clone, Debug)]
-pub(crate) struct ApiError {
+pub struct ApiError {
     /// The stable code.
-    pub(crate) code: Code,
+    pub code: Code,
     /// What failed and why, for people.
-    pub(crate) message: String,
+    pub message: String,
     /// The field or parameter at fault.
-    pub(crate) param: Option<Box<str>>,
+    pub param: Option<Box<str>>,
     /// After how many seconds another try makes sense.
-    pub(crate) retry_after: Option<i64>,
+    pub retry_after: Option<i64>,
     /// What only some failures have.
-    pub(crate) more: Box<More>,
+    pub more: Box<More>,
 }
 
 /// What only some failures have.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct More {
+pub struct More {
     /// The platform that refused.
-    pub(crate) platform: Option<String>,
+    pub platform: Option<String>,
     /// The platform's own words.
-    pub(crate) platform_error: Option<Value>,
+    pub platform_error: Option<Value>,
     /// Anything else worth showing.
-    pub(crate) details: Option<Value>,
+    pub details: Option<Value>,
     /// What to do, where more is known than the code's own remedy.
-    pub(crate) remedy: Option<String>,
+    pub remedy: Option<String>,
     /// What really happened; logged once, never sent.
-    pub(crate) source: Option<String>,
+    pub source: Option<String>,
 }
 
 /// What handlers return.
-pub(crate) type Result<T> = std::result::Result<T, ApiError>;
+pub type Result<T> = std::result::Result<T, ApiError>;
 
 impl ApiError {
     /// Makes an error with a message of its own.

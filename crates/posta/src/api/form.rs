@@ -1,5 +1,6 @@
 //! Forms with a file in them, read part by part; the file goes straight to disk.
 
+use axum::body::Bytes;
 use axum::extract::multipart::{Field, MultipartError};
 use axum::extract::{DefaultBodyLimit, FromRequest, Multipart, Request};
 use axum::http::StatusCode;
@@ -14,14 +15,26 @@ use crate::flows::media::{Incoming, LARGEST};
 use crate::router::LARGEST_BODY;
 
 /// A form that is being read.
-pub(crate) struct Form(Multipart);
+#[derive(Debug)]
+pub struct Form(Multipart);
 
 /// A part of a form.
-pub(crate) enum Part {
+#[derive(Debug)]
+pub enum Part<'a> {
     /// A field and its text.
     Text(String, String),
     /// The file.
-    File(Box<File>),
+    File(Box<Coming<'a>>),
+}
+
+/// A file whose bytes are still to be read.
+#[derive(Debug)]
+pub struct Coming<'a> {
+    /// What its owner calls it.
+    pub filename: String,
+    /// What its part of the form says that it is.
+    pub content_type: Option<String>,
+    field: Field<'a>,
 }
 
 /// A file that has come in and is not checked yet.
@@ -33,11 +46,7 @@ pub(crate) struct File {
 
 impl File {
     /// Ends the file. What `declared` says of its type goes before what its part of the form says.
-    pub(crate) async fn finish(
-        self: Box<Self>,
-        app: &App,
-        declared: Option<&str>,
-    ) -> Result<Media> {
+    pub(crate) async fn finish(self, app: &App, declared: Option<&str>) -> Result<Media> {
         let declared = declared.or(self.content_type.as_deref());
         Ok(self.incoming.finish(app, &self.filename, declared).await?)
     }
@@ -45,7 +54,10 @@ impl File {
 
 impl Form {
     /// Begins to read a form.
-    pub(crate) async fn read(mut request: Request) -> Result<Self> {
+    ///
+    /// # Errors
+    /// When the request is none.
+    pub async fn read(mut request: Request) -> Result<Self> {
         let largest = usize::try_from(LARGEST).unwrap_or(usize::MAX).saturating_add(LARGEST_BODY);
         DefaultBodyLimit::max(largest).apply(&mut request);
         let multipart = Multipart::from_request(request, &()).await;
@@ -73,38 +85,50 @@ impl Form {
     }
 
     /// Reads the next part; the one named `file` is the file.
-    pub(crate) async fn next(
-        &mut self,
-        app: &App,
-        caller: &Caller,
-        file: &str,
-    ) -> Result<Option<Part>> {
+    ///
+    /// # Errors
+    /// When the form is broken, or a field of it is too long or not UTF-8.
+    pub async fn next(&mut self, file: &str) -> Result<Option<Part<'_>>> {
         let Some(field) = self.0.next_field().await.map_err(|error| broken(&error))? else {
             return Ok(None);
         };
         let name = field.name().unwrap_or_default().to_owned();
-        if name == file {
-            return take_in(app, caller, field).await.map(|file| Some(Part::File(Box::new(file))));
+        if name != file {
+            return text(field, &name).await.map(|text| Some(Part::Text(name, text)));
         }
-        text(field, &name).await.map(|text| Some(Part::Text(name, text)))
+        let filename = field.file_name().unwrap_or("file").to_owned();
+        let content_type = field.content_type().map(ToOwned::to_owned);
+        Ok(Some(Part::File(Box::new(Coming { filename, content_type, field }))))
     }
 }
 
-async fn take_in(app: &App, caller: &Caller, mut field: Field<'_>) -> Result<File> {
-    let filename = field.file_name().unwrap_or("file").to_owned();
-    let content_type = field.content_type().map(ToOwned::to_owned);
-    let mut incoming = Incoming::begin(app, caller.workspace()).await?;
-    loop {
-        let failed = match field.chunk().await {
-            Ok(Some(chunk)) => match incoming.write(app, &chunk).await {
-                Ok(()) => continue,
-                Err(error) => ApiError::from(error),
-            },
-            Ok(None) => return Ok(File { incoming, filename, content_type }),
-            Err(error) => broken(&error),
-        };
-        incoming.discard(app).await?;
-        return Err(failed);
+impl Coming<'_> {
+    /// Reads the next bytes of the file; `None` at its end.
+    ///
+    /// # Errors
+    /// When the form is broken or too large.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>> {
+        self.field.chunk().await.map_err(|error| broken(&error))
+    }
+
+    /// Takes the whole file in.
+    pub(crate) async fn take_in(mut self: Box<Self>, app: &App, caller: &Caller) -> Result<File> {
+        let mut incoming = Incoming::begin(app, caller.workspace()).await?;
+        loop {
+            let failed = match self.chunk().await {
+                Ok(Some(chunk)) => match incoming.write(app, &chunk).await {
+                    Ok(()) => continue,
+                    Err(error) => ApiError::from(error),
+                },
+                Ok(None) => {
+                    let Self { filename, content_type, .. } = *self;
+                    return Ok(File { incoming, filename, content_type });
+                }
+                Err(error) => error,
+            };
+            incoming.discard(app).await?;
+            return Err(failed);
+        }
     }
 }
 

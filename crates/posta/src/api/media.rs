@@ -59,9 +59,9 @@ pub(crate) async fn upload(
 ) -> Result<Json<UploadAnswer>> {
     let mut form = Form::read(request).await?;
     let (mut file, mut declared) = (None, None);
-    while let Some(part) = form.next(&app, &caller, "file").await? {
+    while let Some(part) = form.next("file").await? {
         match part {
-            Part::File(one) => file = Some(one),
+            Part::File(one) => file = Some(one.take_in(&app, &caller).await?),
             Part::Text(name, text) if name == "contentType" => declared = Some(text),
             Part::Text(..) => {}
         }

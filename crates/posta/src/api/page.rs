@@ -45,12 +45,16 @@ pub(crate) fn cut<T>(rows: &mut Vec<T>, limit: i64, place: impl Fn(&T) -> String
 }
 
 /// Writes a cursor.
-pub(crate) fn cursor(at: Timestamp, id: &str) -> String {
+#[must_use]
+pub fn cursor(at: Timestamp, id: &str) -> String {
     URL_SAFE_NO_PAD.encode(format!("{} {id}", at.as_millis()))
 }
 
 /// Reads a cursor.
-pub(crate) fn place(cursor: Option<&str>) -> Result<Option<Place>> {
+///
+/// # Errors
+/// When no list of ours has given it out.
+pub fn place(cursor: Option<&str>) -> Result<Option<Place>> {
     let Some(cursor) = cursor.filter(|cursor| !cursor.is_empty()) else {
         return Ok(None);
     };
@@ -59,7 +63,8 @@ pub(crate) fn place(cursor: Option<&str>) -> Result<Option<Place>> {
         let (at, id) = text.split_once(' ')?;
         Some(Place { at: Timestamp::from_millis(at.parse().ok()?), id: id.to_owned() })
     };
-    read().map(Some).ok_or_else(foreign)
+    let ours = read().filter(|place| self::cursor(place.at, &place.id) == cursor);
+    ours.map(Some).ok_or_else(foreign)
 }
 
 /// A cursor of somebody else's.
@@ -68,12 +73,16 @@ pub(crate) fn foreign() -> ApiError {
 }
 
 /// Writes a cursor into a list that is made anew for each page.
-pub(crate) fn offset_cursor(offset: usize) -> String {
+#[must_use]
+pub fn offset_cursor(offset: usize) -> String {
     URL_SAFE_NO_PAD.encode(format!("after {offset}"))
 }
 
 /// Reads such a cursor: how many rows to pass over.
-pub(crate) fn offset(cursor: Option<&str>) -> Result<usize> {
+///
+/// # Errors
+/// When no list of ours has given it out.
+pub fn offset(cursor: Option<&str>) -> Result<usize> {
     let Some(cursor) = cursor.filter(|cursor| !cursor.is_empty()) else {
         return Ok(0);
     };
@@ -81,7 +90,8 @@ pub(crate) fn offset(cursor: Option<&str>) -> Result<usize> {
         let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
         text.strip_prefix("after ")?.parse().ok()
     };
-    read().ok_or_else(foreign)
+    let ours = read().filter(|offset| offset_cursor(*offset) == cursor);
+    ours.ok_or_else(foreign)
 }
 
 #[cfg(test)]
@@ -94,7 +104,8 @@ mod tests {
         let place_read = place(Some(&cursor)).unwrap().unwrap();
         assert_eq!((place_read.at.as_millis(), place_read.id.as_str()), (5, "abc"));
         assert!(place(None).unwrap().is_none());
-        for bad in ["x", "%%%", "AAAA"] {
+        let padded = URL_SAFE_NO_PAD.encode("+5 abc");
+        for bad in ["x", "%%%", "AAAA", &padded] {
             assert_eq!(place(Some(bad)).unwrap_err().param.as_deref(), Some("cursor"));
         }
     }
@@ -103,6 +114,8 @@ mod tests {
     fn a_cursor_of_one_kind_is_not_one_of_the_other() {
         assert_eq!(offset(Some(&offset_cursor(50))).unwrap(), 50);
         assert_eq!(offset(None).unwrap(), 0);
+        let padded = URL_SAFE_NO_PAD.encode("after 050");
+        assert_eq!(offset(Some(&padded)).unwrap_err().param.as_deref(), Some("cursor"));
         let other = cursor(Timestamp::from_millis(5), "abc");
         assert_eq!(offset(Some(&other)).unwrap_err().param.as_deref(), Some("cursor"));
     }

@@ -1,6 +1,7 @@
 //! What happens, as verbs. Flows open transactions, call the store and the platforms, and decide;
 //! they know nothing of HTTP requests or answers.
 
+pub(crate) mod again;
 pub mod announce;
 pub mod budget;
 pub mod callback;

@@ -262,7 +262,7 @@ async fn failed(
             if tries < TRIES && conversation.profile_due_at.is_some() =>
         {
             let wait = FIRST_WAIT * 4_u32.saturating_pow(tries - 1);
-            let again = now.plus(super::send::jittered(app, wait));
+            let again = now.plus(super::again::jittered(app, wait));
             keep(tx, conversation, reason, now, tries, Some(again)).await
         }
         Retry::Transient | Retry::Unknown | Retry::Permanent => {

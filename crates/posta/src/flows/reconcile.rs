@@ -70,7 +70,7 @@ pub(super) fn end(app: &App, walk: &mut Walk) {
         calm => interval * calm.min(CALMEST),
     };
     walk.finished_at = Some(now);
-    rest(walk, now.plus(super::send::jittered(app, wait)));
+    rest(walk, now.plus(super::again::jittered(app, wait)));
 }
 
 /// Ends a comparison that the platform refuses; what it did not reach is compared by the next one.

@@ -72,7 +72,7 @@ pub async fn follow(
         return Err(foreign().into());
     };
     let until = until.parse().map_err(|_| foreign())?;
-    if app.clock.now() > Timestamp::from_seconds_or_millis(until) {
+    if Timestamp::from_seconds_or_millis(until).is_none_or(|until| app.clock.now() > until) {
         return Err(refusal(Code::InvalidState, "the link is more than 7 days old").into());
     }
     let owner = owner.parse().map_err(|_| foreign())?;

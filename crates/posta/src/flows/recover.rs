@@ -12,7 +12,7 @@ use posta_store::{Tx, recoveries, workspaces};
 use super::announce::announce;
 use super::events::{AccountBlock, Payload};
 use super::line::Line;
-use super::{budget, disconnect, import, refusal, renew, send};
+use super::{again, budget, disconnect, import, refusal, renew, send};
 use crate::app::App;
 
 /// The shortest and the longest time between two tries of a token.
@@ -24,7 +24,7 @@ const RARELY: Duration = Duration::from_hours(6);
 #[must_use]
 pub(super) fn later(app: &App, since: Timestamp) -> Timestamp {
     let now = app.clock.now();
-    now.plus(send::jittered(app, (now.since(since) / 2).clamp(OFTEN, RARELY)))
+    now.plus(again::jittered(app, (now.since(since) / 2).clamp(OFTEN, RARELY)))
 }
 
 /// Lets go what waited for an account, and announces that it works again.

@@ -99,7 +99,7 @@ async fn put_off(app: &App, account: &Account, error: &ConnectorError) -> posta_
         let wait = (left / 20).clamp(OFTEN, RARELY);
         let again = match error.retry {
             Retry::RateLimited { until } => until,
-            _ => now.plus(super::send::jittered(app, wait)),
+            _ => now.plus(super::again::jittered(app, wait)),
         };
         renewals::update_due(&mut tx, &account.id, Some(again)).await?;
         warn(app, &mut tx, account, error).await?;

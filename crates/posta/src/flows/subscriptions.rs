@@ -9,10 +9,10 @@ use posta_store::accounts::Account;
 use posta_store::subscriptions::{self, Found};
 use posta_store::{Tx, workspaces};
 
+use super::again::{self, jittered};
 use super::announce::announce;
 use super::events::{AccountBlock, Payload};
 use super::line::Line;
-use super::send::jittered;
 use super::{FlowError, disconnect};
 use crate::app::App;
 
@@ -153,8 +153,7 @@ async fn put_off(app: &App, account: &Account, error: &ConnectorError) -> posta_
         disconnect::lose(app, &mut tx, account, error).await?;
     } else {
         let failures = subscriptions::count_failure(&mut tx, &account.id).await?;
-        let doublings = u32::try_from(failures - 1).unwrap_or(0).min(10);
-        let wait = (SOON * 2_u32.pow(doublings)).min(RARELY);
+        let wait = again::doubled(SOON, failures).min(RARELY);
         let again = match error.retry {
             Retry::RateLimited { until } => until,
             _ => app.clock.now().plus(jittered(app, wait)),

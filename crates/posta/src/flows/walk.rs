@@ -16,7 +16,7 @@ use serde_json::json;
 
 use super::line::Line;
 use super::receive::{self, Taken, Told};
-use super::{budget, disconnect, import, reconcile, refusal};
+use super::{again, budget, disconnect, import, reconcile, refusal};
 use crate::app::App;
 
 /// How long a step waits for a send whose answer is still out: what it sent is met here too.
@@ -276,9 +276,8 @@ async fn failed(
         "at": now,
     })));
     walk.attempts += 1;
-    let doublings = u32::try_from(walk.attempts - 1).unwrap_or(0).min(8);
-    let wait = (FIRST_WAIT * 2_u32.pow(doublings)).min(LONGEST_WAIT);
-    let later = now.plus(super::send::jittered(app, wait));
+    let wait = again::doubled(FIRST_WAIT, walk.attempts).min(LONGEST_WAIT);
+    let later = now.plus(again::jittered(app, wait));
     match error.retry {
         Retry::RateLimited { until } => walk.due_at = Some(until),
         Retry::Transient | Retry::Unknown => walk.due_at = Some(later),

@@ -138,7 +138,7 @@ impl Source<'_> {
 
 /// Reads seconds or milliseconds, as a number or as text.
 fn time(value: &Value, key: &str) -> Option<Timestamp> {
-    integer(value, key).map(Timestamp::from_seconds_or_millis)
+    integer(value, key).and_then(Timestamp::from_seconds_or_millis)
 }
 
 /// Reads a comment, whose id has another name for apps of the Page path.

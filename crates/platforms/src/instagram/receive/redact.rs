@@ -39,14 +39,17 @@ fn redact_item(item: &mut Value, message: &RemoteMessage) -> bool {
     let mut is_any = false;
     for key in ["message", "message_edit", "postback"] {
         let Some(part) = item.get_mut(key) else { continue };
-        if text(part, "mid").as_deref() != Some(message.as_str()) {
+        // As the event has it, so that what cannot be stored in an id is no way around this.
+        if text(part, "mid").map(RemoteMessage::new).as_ref() != Some(message) {
             continue;
         }
         let Some(said) = part.as_object_mut() else { continue };
         let left: Map<_, _> =
             said.iter().filter(|(key, _)| KEPT.contains(&key.as_str())).map(owned).collect();
         // One that says nothing, such as that it was taken back, stays as it came.
-        if left.len() < said.len() && !said.contains_key("redacted") {
+        let is_done = said.get("redacted").is_some_and(|word| word == REDACTED)
+            && said.len() == left.len() + 1;
+        if left.len() < said.len() && !is_done {
             *said = left;
             said.insert("redacted".to_owned(), REDACTED.into());
             is_any = true;

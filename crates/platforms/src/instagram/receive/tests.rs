@@ -277,6 +277,29 @@ fn what_was_taken_back_is_taken_out(#[files("src/instagram/fixtures/*.json")] pa
 }
 
 #[test]
+fn no_form_of_an_id_or_of_what_is_said_escapes_being_taken_out() {
+    let odd = json!({"mid": "m\0", "text": "secret", "redacted": "no"});
+    let posing = json!({"mid": "m\0", "text": "secret", "redacted": crate::contract::REDACTED});
+    for message in [odd, posing] {
+        let body = json!({"entry": [{"id": "1784", "messaging": [
+            {"sender": {"id": "1099"}, "recipient": {"id": "1784"}, "message": message},
+        ]}]});
+        let id = RemoteMessage::new("m\0");
+        let redacted = Instagram.redact(body.to_string().as_bytes(), &id).unwrap();
+        assert!(!String::from_utf8_lossy(&redacted).contains("secret"));
+        assert_eq!(Instagram.redact(&redacted, &id), None, "twice is once");
+    }
+}
+
+#[test]
+fn a_time_that_nobody_could_write_is_none() {
+    for (timestamp, at) in [(json!(i64::MAX), Some(1_767_182_410_430)), (json!("1"), Some(1000))] {
+        let item = json!({"sender": {"id": "1099"}, "timestamp": timestamp, "read": {"mid": "m"}});
+        assert_eq!(one("messaging", &item).at.map(Timestamp::as_millis), at);
+    }
+}
+
+#[test]
 fn a_mention_in_a_caption_stays_raw() {
     let change = json!({"field": "mentions", "value": {"media_id": "17"}});
     assert_eq!(one("changes", &change).what, What::Unknown);

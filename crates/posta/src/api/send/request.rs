@@ -137,7 +137,7 @@ pub(super) async fn read(
     }
     let mut form = Form::read(request).await?;
     let mut fields = Map::new();
-    while let Some(part) = form.next(app, caller, "attachment").await? {
+    while let Some(part) = form.next("attachment").await? {
         match part {
             Part::Text(name, text) => {
                 let value = match name.as_str() {
@@ -156,7 +156,7 @@ pub(super) async fn read(
                 fields.insert(name, value);
             }
             Part::File(file) => {
-                let file = file.finish(app, None).await?;
+                let file = file.take_in(app, caller).await?.finish(app, None).await?;
                 fields.insert("attachmentUrl".to_owned(), media::url(app, &file).into());
             }
         }

@@ -25,7 +25,9 @@ pub(super) enum Room {
 }
 
 fn part(rate: Rate) -> i64 {
-    i64::try_from(rate.per.as_millis()).map_or(i64::MAX / COUNTED, |millis| (millis / PARTS).max(1))
+    // Rounded up, so that all parts together are never shorter than the window.
+    let part = rate.per.as_millis().div_ceil(PARTS.unsigned_abs().into());
+    i64::try_from(part).map_or(i64::MAX / COUNTED, |part| part.clamp(1, i64::MAX / COUNTED))
 }
 
 /// Rounds a time down to the beginning of its part.
@@ -119,8 +121,11 @@ mod tests {
     use std::time::Duration;
 
     use posta_core::capability::CallClass;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
 
     use super::*;
+    use crate::seeded::seeded;
 
     fn rate(calls: u32) -> Rate {
         Rate { class: CallClass::Text, calls, per: Duration::from_secs(1) }
@@ -128,6 +133,72 @@ mod tests {
 
     fn at(millis: i64) -> Timestamp {
         Timestamp::from_millis(millis)
+    }
+
+    proptest! {
+        #![proptest_config(seeded())]
+
+        /// Whoever takes calls, at whatever times, and makes some of them later than taken.
+        #[test]
+        fn no_window_holds_more_than_the_rate_and_who_waits_waits_no_longer_than_needed(
+            calls in 1_u32..=9,
+            per in 100_u64..=5_000,
+            steps in vec((0_i64..700, 0_u32..4, any::<bool>()), 1..80),
+        ) {
+            let per = Duration::from_millis(per);
+            let rate = Rate { class: CallClass::Text, calls, per };
+            let (most, length) = (usize::try_from(calls).unwrap(), i64::try_from(per.as_millis()).unwrap());
+            let (mut spent, mut made, mut now) = (Class::default(), Vec::<i64>::new(), 1_000);
+            for (pause, wanted, is_late) in steps {
+                now += pause;
+                if is_late && let Some(noted) = made.pop() {
+                    match put_off(&mut spent, rate, at(noted), at(now)) {
+                        Ok(()) => made.push(now),
+                        // It is not made at all.
+                        Err(until) => prop_assert!(until > at(now)),
+                    }
+                }
+                match room(&mut spent, Some(rate), at(now)) {
+                    Room::For(left) => {
+                        prop_assert!((1..=calls).contains(&left));
+                        let some = wanted.min(left);
+                        add(&mut spent, Some(rate), some, at(now));
+                        made.extend((0..some).map(|_| now));
+                    }
+                    Room::From(until) => {
+                        let until = until.as_millis();
+                        let later = |millis| room(&mut spent.clone(), Some(rate), at(millis));
+                        prop_assert!(now < until, "{until}");
+                        prop_assert!(matches!(later(until), Room::For(_)), "at {until}");
+                        prop_assert_eq!(later(until - 1), Room::From(at(until)), "no sooner");
+                        let first = made[made.len() - most];
+                        prop_assert!(until <= first + part(rate) * COUNTED, "{first} {until}");
+                    }
+                }
+                made.sort_unstable();
+                for (index, last) in made.iter().enumerate().skip(most) {
+                    prop_assert!(last - made[index - most] >= length, "{made:?}");
+                }
+            }
+        }
+
+        #[test]
+        fn time_alone_only_makes_room(
+            entries in vec((0_i64..5_000, 1_u32..5), 0..20),
+            calls in 1_u32..=30,
+            (first, second) in (0_i64..20_000, 0_i64..20_000),
+        ) {
+            let left = |now| {
+                let mut spent = Class { calls: entries.clone(), ..Class::default() };
+                spent.calls.sort_unstable();
+                match room(&mut spent, Some(rate(calls)), at(now)) {
+                    Room::For(left) => left,
+                    Room::From(_) => 0,
+                }
+            };
+            prop_assert!(left(first.min(second)) <= left(first.max(second)));
+            prop_assert_eq!(left(30_000), calls);
+        }
     }
 
     #[test]

@@ -224,9 +224,12 @@ const LONGEST_WAIT: Duration = Duration::from_hours(24);
 /// Reads `Retry-After`: seconds, or a date.
 fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let wait = match text.parse() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => Timestamp::from_http(text)?.since(now),
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let wait = if is_number {
+        // What does not fit is as good as the longest.
+        Duration::from_secs(text.parse().unwrap_or(u64::MAX))
+    } else {
+        Timestamp::from_http(text)?.since(now)
     };
     Some(wait.min(LONGEST_WAIT))
 }
@@ -307,8 +310,10 @@ pub fn endpoint_owner(id: &EndpointId) -> String {
 #[cfg(test)]
 mod tests {
     use posta_core::secret::KeyRing;
+    use proptest::prelude::*;
 
     use super::*;
+    use crate::seeded::seeded;
 
     #[test]
     fn both_signatures_are_those_that_other_tools_compute() {
@@ -337,6 +342,43 @@ mod tests {
         assert_eq!(header("webhook-signature"), "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
         assert_eq!(header("x-zernio-signature"), header("x-late-signature"));
         assert_eq!(header("x-zernio-signature").len(), 64);
+    }
+
+    proptest! {
+        #![proptest_config(seeded())]
+
+        #[test]
+        fn an_endpoint_may_ask_for_a_day_at_most(seconds: u128, now in 0..4_000_000_000_000_i64) {
+            let now = Timestamp::from_millis(now);
+            let read = |text: &str| {
+                retry_after(&HeaderMap::from_iter([(RETRY_AFTER, text.parse().unwrap())]), now)
+            };
+            let wait = Duration::from_secs(u64::try_from(seconds).unwrap_or(u64::MAX));
+            prop_assert_eq!(read(&seconds.to_string()), Some(wait.min(LONGEST_WAIT)));
+            let few = Duration::from_secs(u64::try_from(seconds % 100_000).unwrap());
+            prop_assert_eq!(read(&few.as_secs().to_string()), Some(few.min(LONGEST_WAIT)));
+            prop_assert_eq!(read(&format!("-{seconds}")), None);
+        }
+
+        #[test]
+        fn a_date_in_any_header_is_a_wait_or_nothing(text in "[ -~]{0,40}") {
+            let headers = HeaderMap::from_iter([(RETRY_AFTER, text.parse().unwrap())]);
+            if let Some(wait) = retry_after(&headers, Timestamp::from_millis(0)) {
+                prop_assert!(wait <= LONGEST_WAIT);
+            }
+        }
+    }
+
+    #[test]
+    fn a_date_is_waited_for() {
+        let read = |seconds: i64| {
+            let text = "Sun, 06 Nov 1994 08:49:37 GMT".parse().unwrap();
+            let now = Timestamp::from_millis((784_111_777 - seconds) * 1000);
+            retry_after(&HeaderMap::from_iter([(RETRY_AFTER, text)]), now)
+        };
+        assert_eq!(read(90), Some(Duration::from_secs(90)));
+        assert_eq!(read(-90), Some(Duration::ZERO), "it has passed");
+        assert_eq!(read(1_000_000), Some(LONGEST_WAIT));
     }
 
     #[test]

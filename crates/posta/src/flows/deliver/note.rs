@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use posta_core::chance::Chance;
 use posta_core::id::EndpointId;
 use posta_core::time::Timestamp;
 use posta_store::deliveries::{Outcome, State};
@@ -12,7 +13,8 @@ use posta_store::{Tx, attempts, deliveries};
 
 use super::Tried;
 use crate::app::App;
-use crate::flows::send::jittered;
+use crate::config::Schedule;
+use crate::flows::again;
 
 /// After how many failures in a row an endpoint is left alone for a while.
 pub const PATIENCE: i64 = 10;
@@ -88,7 +90,7 @@ async fn note_endpoint(
         return Ok(None);
     };
     let asked = failed.iter().filter_map(|one| one.retry_after).max();
-    let hold = hold(failing, now).map(|hold| jittered(app, hold));
+    let hold = hold(failing, now).map(|hold| again::jittered(app, hold));
     if let Some(hold) = hold.max(asked) {
         endpoints::update_held(tx, endpoint, now.plus(hold)).await?;
     }
@@ -107,22 +109,97 @@ fn hold(failing: Failing, now: Timestamp) -> Option<Duration> {
 }
 
 fn outcome(app: &App, tried: &Tried, now: Timestamp) -> Outcome {
-    let failures = usize::try_from(tried.delivery.attempts - 1).unwrap_or(0);
-    let wait = app.config.webhooks.retry_schedule.0.get(failures);
-    let (state, due_at) = match (tried.attempt.is_success, wait) {
-        (true, _) => (State::Delivered, now),
-        (false, Some(wait)) => {
-            let wait = jittered(app, *wait).max(tried.retry_after.unwrap_or_default());
-            (State::Pending, now.plus(wait))
+    let attempts = tried.delivery.attempts;
+    let schedule = &app.config.webhooks.retry_schedule;
+    let (state, due_at) = if tried.attempt.is_success {
+        (State::Delivered, now)
+    } else {
+        match wait(schedule, attempts, tried.retry_after, &app.chance) {
+            Some(wait) => (State::Pending, now.plus(wait)),
+            None => (State::Parked, now),
         }
-        (false, None) => (State::Parked, now),
     };
-    Outcome { id: tried.delivery.id.clone(), attempts: tried.delivery.attempts, state, due_at }
+    Outcome { id: tried.delivery.id.clone(), attempts, state, due_at }
+}
+
+/// How long after so many failed tries the next one follows; `None` when the schedule has ended. The
+/// endpoint can ask for more time, and not for less.
+fn wait(
+    schedule: &Schedule,
+    tries: i64,
+    asked: Option<Duration>,
+    chance: &Chance,
+) -> Option<Duration> {
+    let index = usize::try_from(tries.saturating_sub(1)).unwrap_or(0);
+    let wait = again::spread(chance, *schedule.0.get(index)?);
+    Some(wait.max(asked.unwrap_or_default()))
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::seeded::seeded;
+
+    const DAY: Duration = Duration::from_hours(24);
+
+    fn seconds(most: u64) -> impl Strategy<Value = Duration> {
+        (0..=most * 1000).prop_map(Duration::from_millis)
+    }
+
+    proptest! {
+        #![proptest_config(seeded())]
+
+        #[test]
+        fn every_entry_of_a_schedule_is_waited_for_once(
+            waits in vec(seconds(86_400), 0..20), asked in prop::option::of(seconds(86_400)), seed: u64,
+        ) {
+            let (schedule, chance) = (Schedule(waits.clone()), Chance::seeded(seed));
+            for (tries, planned) in (1..).zip(&waits) {
+                let waited = wait(&schedule, tries, asked, &chance).unwrap();
+                let least = (*planned).max(asked.unwrap_or_default());
+                let most = (*planned + *planned / 5).max(least);
+                prop_assert!(least <= waited && waited <= most, "{waited:?}");
+            }
+            let ended = i64::try_from(waits.len()).unwrap() + 1;
+            for tries in [ended, ended + 1, i64::MAX] {
+                prop_assert_eq!(wait(&schedule, tries, asked, &chance), None, "it is parked");
+            }
+        }
+
+        #[test]
+        fn a_schedule_says_what_it_was_written_as(entries in vec((1_u64..=100_000, 0_usize..4), 1..20)) {
+            let units = [("s", 1), ("m", 60), ("h", 3_600), ("d", 86_400)];
+            let text: Vec<_> =
+                entries.iter().map(|(number, unit)| format!("{number}{}", units[*unit].0)).collect();
+            let waits: Vec<_> = entries
+                .iter()
+                .map(|(number, unit)| Duration::from_secs(number * units[*unit].1))
+                .collect();
+            prop_assert_eq!(text.join(" , ").parse(), Ok(Schedule(waits)));
+        }
+
+        #[test]
+        fn any_text_is_a_schedule_or_none(text: String) {
+            if let Ok(schedule) = text.parse::<Schedule>() {
+                prop_assert!(schedule.0.iter().all(|wait| *wait >= Duration::from_secs(1)));
+            }
+        }
+    }
+
+    #[test]
+    fn the_schedule_that_ships_lasts_five_days() {
+        let config = crate::config::Layers::defaults().config().unwrap();
+        let waits = config.webhooks.retry_schedule.0;
+        let whole: Duration = waits.iter().sum();
+        let first: Vec<_> = waits.iter().take(4).map(Duration::as_secs).collect();
+        assert_eq!(first, [5, 30, 120, 600]);
+        // The last tries come up to a fifth later, and still within the sixth day.
+        assert!(whole > DAY * 4 && whole + whole / 5 < DAY * 6, "{whole:?}");
+        assert!(waits.is_sorted());
+    }
 
     #[test]
     fn an_endpoint_is_left_alone_for_as_long_as_it_has_been_failing() {

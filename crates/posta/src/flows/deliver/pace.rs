@@ -7,7 +7,7 @@ use posta_core::id::EndpointId;
 
 use super::Tried;
 
-/// How much is sent at once to an endpoint of which nothing is known.
+/// How much is sent at once to an endpoint of which nothing is known, if the settings allow so much.
 const FIRST: f64 = 8.0;
 
 /// An answer is slow when it takes this many times as long as the quickest, and so much more.
@@ -49,9 +49,14 @@ impl Paces {
     #[must_use]
     pub fn room(&self, endpoint: &EndpointId) -> usize {
         let (limit, in_flight) =
-            self.lanes.get(endpoint).map_or((FIRST, 0), |pace| (pace.limit, pace.in_flight));
-        let room = whole(limit.min(self.most)).saturating_sub(in_flight);
+            self.lanes.get(endpoint).map_or((self.first(), 0), |pace| (pace.limit, pace.in_flight));
+        let room = whole(limit).saturating_sub(in_flight);
         room.min(self.most_in_all.saturating_sub(self.in_flight))
+    }
+
+    /// How much is sent at once to an endpoint of which nothing is known.
+    fn first(&self) -> f64 {
+        FIRST.min(self.most)
     }
 
     /// How much is under way.
@@ -63,8 +68,9 @@ impl Paces {
     /// Notes that so much was sent to an endpoint.
     pub fn sent(&mut self, endpoint: &EndpointId, count: usize) {
         self.in_flight += count;
+        let limit = self.first();
         let pace = self.lanes.entry(endpoint.clone()).or_insert(Pace {
-            limit: FIRST,
+            limit,
             in_flight: 0,
             quickest_ms: f64::INFINITY,
             is_starting: true,
@@ -121,7 +127,11 @@ fn whole(limit: f64) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::seeded::seeded;
 
     fn endpoint(digit: char) -> EndpointId {
         digit.to_string().repeat(24).parse().unwrap()
@@ -135,6 +145,48 @@ mod tests {
                 paces.learn(endpoint, ms, good);
             }
         }
+    }
+
+    proptest! {
+        #![proptest_config(seeded())]
+
+        #[test]
+        fn whatever_endpoints_do_each_has_room_for_one_and_never_for_more_than_the_most(
+            most in 1_usize..=600,
+            in_all in 1_usize..=2_000,
+            steps in vec((0_usize..3, 0_usize..40, 0_u32..20_000, any::<bool>()), 0..60),
+        ) {
+            let mut paces = Paces::new(most, in_all);
+            let endpoints = ['a', 'b', 'c'].map(endpoint);
+            let mut under_way = [0_usize; 3];
+            for (who, count, ms, good) in steps {
+                let one = &endpoints[who];
+                let sent = count.min(paces.room(one));
+                paces.sent(one, sent);
+                under_way[who] += sent;
+                if under_way[who] > 0 && count % 3 > 0 {
+                    paces.learn(one, f64::from(ms), good);
+                    under_way[who] -= 1;
+                }
+                let all: usize = under_way.iter().sum();
+                prop_assert_eq!(paces.in_flight(), all);
+                prop_assert!(all <= in_all);
+                for (one, under_way) in endpoints.iter().zip(under_way) {
+                    prop_assert!(under_way <= most);
+                    prop_assert!(paces.room(one) <= most - under_way);
+                    prop_assert!(under_way > 0 || all >= in_all || paces.room(one) > 0);
+                    let limit = paces.lanes.get(one).map_or(1.0, |pace| pace.limit);
+                    prop_assert!((1.0..=f64::from(u32::try_from(most).unwrap())).contains(&limit));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn one_failure_halves_what_few_settings_allow() {
+        let (mut paces, one) = (Paces::new(4, 1000), endpoint('a'));
+        exchange(&mut paces, &one, 1, 10.0, false);
+        assert_eq!(paces.room(&one), 2);
     }
 
     #[test]

@@ -21,7 +21,7 @@ use super::name_in;
 use crate::app::App;
 use crate::config::MediaPolicy;
 use crate::flows::calls::Whose;
-use crate::flows::{FlowError, remint, send};
+use crate::flows::{FlowError, again, remint};
 
 /// What stands for the story that a message answers; its attachments are counted from 0.
 const STORY: i64 = -1;
@@ -142,9 +142,8 @@ pub async fn keep(app: &App, row: &Keep) -> posta_store::Result<()> {
         Err(Miss::Until(until)) => Some(until),
         Err(Miss::Refused(why) | Miss::Later(why)) if row.attempts < TRIES => {
             tracing::debug!(message.id = %row.message_id, why, "a file was not to be had yet");
-            let doublings = u32::try_from(row.attempts - 1).unwrap_or(0);
-            let wait = FIRST_WAIT * 2_u32.saturating_pow(doublings);
-            Some(now.plus(send::jittered(app, wait)))
+            let wait = again::doubled(FIRST_WAIT, row.attempts);
+            Some(now.plus(again::jittered(app, wait)))
         }
         Err(Miss::Refused(why)) => give_up(row, "refused", &why),
         Err(Miss::Later(why)) => give_up(row, "unreachable", &why),

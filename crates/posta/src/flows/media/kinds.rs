@@ -4,7 +4,7 @@ use posta_core::event::AttachmentKind;
 use posta_core::message::MediaKind;
 
 /// How many of a file's first bytes tell what it is.
-pub(super) const HEAD: usize = 8192;
+pub const HEAD: usize = 8192;
 
 /// Content types, the endings of their names, and the container that their bytes show. Some share
 /// one, so that only the owner can say whether it holds a film or sound alone.
@@ -65,7 +65,7 @@ fn container(content_type: &str) -> Option<&'static str> {
 ///
 /// # Errors
 /// Why that cannot be: it is of no known type, or of another than its owner says.
-pub(super) fn settle(head: &[u8], declared: Option<&str>) -> Result<String, String> {
+pub fn settle(head: &[u8], declared: Option<&str>) -> Result<String, String> {
     let found = infer::get(head).map(|found| plain(found.mime_type()));
     let found = found.filter(|found| container(found).is_some());
     let Some(found) = found else {
@@ -85,7 +85,7 @@ pub(super) fn settle(head: &[u8], declared: Option<&str>) -> Result<String, Stri
 ///
 /// # Errors
 /// Why it is not kept.
-pub(super) fn settle_received(
+pub fn settle_received(
     head: &[u8],
     kind: AttachmentKind,
     declared: Option<&str>,

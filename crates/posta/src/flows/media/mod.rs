@@ -20,7 +20,7 @@ use posta_store::media::{self, Media as File};
 
 pub use self::incoming::Incoming;
 pub use self::keep::{LEASE as KEEP_LEASE, ask as ask_to_keep, forget as forget_copies, keep};
-pub use self::kinds::{extension, is_shown, kind_of, kind_of_name};
+pub use self::kinds::{HEAD, extension, is_shown, kind_of, kind_of_name, settle, settle_received};
 pub use self::sweep::{delete_orphans, sweep};
 use super::line::Line;
 use super::send::{Attached, LEASE};

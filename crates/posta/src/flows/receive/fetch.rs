@@ -18,7 +18,7 @@ use posta_store::{Tx, workspaces};
 use super::{ECHO_WAIT, Taken, Told, edit, message};
 use crate::app::App;
 use crate::flows::line::Line;
-use crate::flows::{budget, disconnect, send};
+use crate::flows::{again, budget, disconnect};
 
 /// How long the message's own webhook may take before it is fetched.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -230,8 +230,7 @@ async fn put_off_or_count(
 
 /// When to try again; `None` after the last try.
 fn next_try(app: &App, row: &Fetch) -> Option<Timestamp> {
-    let doublings = u32::try_from(row.attempts - 1).unwrap_or(0);
-    let wait = send::jittered(app, FIRST_WAIT * 2_u32.saturating_pow(doublings));
+    let wait = again::jittered(app, again::doubled(FIRST_WAIT, row.attempts));
     (row.attempts < TRIES).then(|| app.clock.now().plus(wait))
 }
 

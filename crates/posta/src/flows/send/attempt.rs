@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::flows::events::{ConversationBlock, FailureBlock, InboxAccount, Payload, message_block};
 use crate::flows::line::Line;
 use crate::flows::window::{self, Permit, Sender};
-use crate::flows::{announce, budget, disconnect, media, receive, refusal, turns};
+use crate::flows::{again, announce, budget, disconnect, media, receive, refusal, turns};
 
 /// How often a send is tried that certainly did nothing, where its failure does not say.
 const TRIES: i64 = 5;
@@ -279,8 +279,7 @@ async fn not_sent(
     super::super::restriction::note(app, tx, account, Some(error)).await?;
     match error.retry {
         Retry::Transient if job.attempts < tries => {
-            let doublings = u32::try_from(job.attempts - 1).unwrap_or(0);
-            let wait = jittered(app, first_wait * 2_u32.saturating_pow(doublings));
+            let wait = again::jittered(app, again::doubled(first_wait, job.attempts));
             messages::update_queued(tx, &message.id).await?;
             return jobs::update_due(tx, job, now.plus(wait)).await;
         }
@@ -353,12 +352,6 @@ async fn give_up_rest(
         failed(app, tx, account, &part, &rest).await?;
     }
     Ok(())
-}
-
-/// Adds up to a fifth, so that what failed together does not come back together.
-pub(crate) fn jittered(app: &App, wait: Duration) -> Duration {
-    let fifth = u64::try_from(wait.as_millis() / 5).unwrap_or(u64::MAX);
-    wait + Duration::from_millis(app.chance.below(fifth.max(1)))
 }
 
 /// An error as it is kept with its message.

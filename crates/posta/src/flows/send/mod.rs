@@ -27,7 +27,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 pub use self::attempt::attempt;
-pub(super) use self::attempt::{jittered, stored};
+pub(super) use self::attempt::stored;
 pub use self::claim::{Claimed, EACH, claim};
 pub(super) use self::draft::messages as messages_of;
 pub use self::draft::{Attached, Draft};

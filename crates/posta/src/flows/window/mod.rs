@@ -24,6 +24,8 @@ use crate::app::App;
 mod closing;
 mod doubt;
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
 
 pub use self::closing::closing;
@@ -153,23 +155,34 @@ pub fn opened(
     opening: &Opening,
     at: Timestamp,
 ) {
-    let at = at.min(app.clock.now());
-    if conversation.window_opened_at.is_some_and(|newest| newest >= at) {
+    let now = app.clock.now();
+    let Some(at) = moved(conversation.window_opened_at, at, now) else {
         return;
-    }
+    };
     tracing::debug!(account.id = %account.id, conversation.id = %conversation.id, "window opened");
     conversation.window_opened_at = Some(at);
     conversation.window_opened_by = Some(Json(json!(opening)));
-    conversation.window_due_at = due_at(app, account, at);
+    let lengths = posta_platforms::get(&account.platform).and_then(|one| one.limits().reply_window);
+    let lead = Duration::from_mins(app.config.inbox.window_closing_lead_minutes.into());
+    conversation.window_due_at = lengths.and_then(|one| due_at(at, one.standard, lead, now));
+}
+
+/// To when an opening moves a window; `None` when it does not.
+fn moved(newest: Option<Timestamp>, at: Timestamp, now: Timestamp) -> Option<Timestamp> {
+    let at = at.min(now);
+    (newest < Some(at)).then_some(at)
 }
 
 /// When it is to be told that a window opened at this time is about to close. Never when that moment
 /// has passed, as for what arrived late.
-fn due_at(app: &App, account: &Account, opened: Timestamp) -> Option<Timestamp> {
-    let lengths = posta_platforms::get(&account.platform)?.limits().reply_window?;
-    let lead = Duration::from_mins(app.config.inbox.window_closing_lead_minutes.into());
-    let due = opened.plus(lengths.standard).minus(lead);
-    (lead > Duration::ZERO && due > app.clock.now()).then_some(due)
+fn due_at(
+    opened: Timestamp,
+    standard: Duration,
+    lead: Duration,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let due = opened.plus(standard).minus(lead);
+    (lead > Duration::ZERO && due > now).then_some(due)
 }
 
 /// Says what the window of a conversation is; `None` where the platform has no such thing.

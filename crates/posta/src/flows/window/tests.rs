@@ -11,11 +11,11 @@ const HOUR: i64 = 3_600_000;
 const DAY: i64 = 24 * HOUR;
 const OPENED: i64 = 1_767_268_800_000;
 
-fn instagram() -> &'static dyn Platform {
+pub(super) fn instagram() -> &'static dyn Platform {
     posta_platforms::get("instagram").unwrap()
 }
 
-fn conversation(opened: Option<Opener>) -> Conversation {
+pub(super) fn conversation(opened: Option<Opener>) -> Conversation {
     let at = Timestamp::from_millis(OPENED);
     let opening = |kind| json!({"id": "019b76da-a800-7000-8000-000000000001", "type": kind});
     Conversation {
