@@ -1,0 +1,1 @@
+UPDATE inbound SET error = 'it waits' WHERE state = 'pending';
