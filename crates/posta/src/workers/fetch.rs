@@ -6,7 +6,7 @@ use std::time::Duration;
 use posta_platforms::http::PLATFORM_TIMEOUT;
 use posta_store::fetches;
 
-use super::tend;
+use super::{is_due, tend};
 use crate::app::App;
 use crate::flows::receive::fetch;
 
@@ -19,6 +19,9 @@ pub(super) async fn run(app: App) {
 
 /// Fetches the next message that is due; `false` when there is none.
 async fn work(app: &App) -> posta_store::Result<bool> {
+    if !is_due(app, fetches::find_next_due).await? {
+        return Ok(false);
+    }
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
     let rows = fetches::claim(&mut tx, now, now.plus(LEASE), 1).await?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use posta_store::keeps;
 use tokio::sync::Semaphore;
 
-use super::{room, tend};
+use super::{is_due, room, tend};
 use crate::app::App;
 use crate::flows::media;
 
@@ -18,6 +18,9 @@ pub(super) async fn run(app: App) {
 }
 
 async fn work(app: &App, permits: &Arc<Semaphore>) -> posta_store::Result<bool> {
+    if !is_due(app, keeps::find_next_due).await? {
+        return Ok(false);
+    }
     let room = room(permits).await;
     let now = app.clock.now();
     let mut tx = app.db.write().await?;

@@ -197,6 +197,15 @@ async fn recover(app: &App, worker: &str, error: &posta_store::Error) -> bool {
     }
 }
 
+/// Whether anything is due. Asking takes no turn at writing, for which others would wait: a worker that
+/// is woken by every webhook mostly has nothing to do.
+async fn is_due(
+    app: &App,
+    next_due: impl AsyncFn(&mut Tx) -> posta_store::Result<Option<Timestamp>>,
+) -> posta_store::Result<bool> {
+    Ok(ask(app, next_due).await?.is_some_and(|due| due <= app.clock.now()))
+}
+
 /// Begins reading, asks one question, and ends.
 async fn ask<T>(
     app: &App,

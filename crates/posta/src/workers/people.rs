@@ -5,7 +5,7 @@ use std::time::Duration;
 use posta_platforms::http::PLATFORM_TIMEOUT;
 use posta_store::people;
 
-use super::tend;
+use super::{is_due, tend};
 use crate::app::App;
 use crate::flows::people::read;
 
@@ -20,6 +20,9 @@ pub(super) async fn run(app: App) {
 }
 
 async fn work(app: &App) -> posta_store::Result<bool> {
+    if !is_due(app, people::find_next_due).await? {
+        return Ok(false);
+    }
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
     let due = people::claim(&mut tx, now, now.plus(LEASE), BATCH).await?;

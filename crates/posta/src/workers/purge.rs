@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use posta_store::purges;
 
-use super::tend;
+use super::{is_due, tend};
 use crate::app::App;
 use crate::flows::receive::purge_some;
 
@@ -16,6 +16,9 @@ pub(super) async fn run(app: App) {
 }
 
 async fn work(app: &App) -> posta_store::Result<bool> {
+    if !is_due(app, purges::find_next_due).await? {
+        return Ok(false);
+    }
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
     let due = purges::claim(&mut tx, now, now.plus(LEASE)).await?;

@@ -17,6 +17,10 @@ const BATCH: i64 = 32;
 /// a thousand, and accepting new ones must not wait for many of that kind.
 const EVENTS: usize = 500;
 
+/// How many are worked off at least, though new ones wait to be written: a backlog gets smaller also
+/// while more comes than can be worked off.
+const LEAST: usize = 4;
+
 /// How long a webhook that the database refuses is left alone; it doubles up to an hour.
 const SET_ASIDE: Duration = Duration::from_secs(5);
 
@@ -39,7 +43,8 @@ async fn work_together(app: &App) -> posta_store::Result<usize> {
     let rows = inbound::claim(&mut tx, now, now, BATCH).await?;
     let (mut count, mut events) = (0, 0);
     for row in &rows {
-        if events >= EVENTS {
+        let is_in_the_way = count >= LEAST && app.ingest.waiting() > 0;
+        if events >= EVENTS || is_in_the_way {
             break;
         }
         events += receive(app, &mut tx, row).await?;

@@ -255,15 +255,16 @@ pub fn headers(
         ["x-zernio-signature-previous", "x-late-signature-previous"]
             .map(|name| (name, hex(previous)))
     });
+    let signature = hex(secret);
     let mut headers = vec![
         ("content-type", "application/json".to_owned()),
         ("user-agent", concat!("Zernio-Webhooks/1.0 Posta/", env!("CARGO_PKG_VERSION")).to_owned()),
         ("x-zernio-event", parcel.kind.to_owned()),
         ("x-zernio-event-id", parcel.event.to_string()),
-        ("x-zernio-signature", hex(secret)),
+        ("x-zernio-signature", signature.clone()),
         ("x-late-event", parcel.kind.to_owned()),
         ("x-late-event-id", parcel.event.to_string()),
-        ("x-late-signature", hex(secret)),
+        ("x-late-signature", signature),
         ("webhook-id", parcel.event.to_string()),
         ("webhook-timestamp", seconds.to_string()),
         ("webhook-signature", both.join(" ")),
