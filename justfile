@@ -23,6 +23,10 @@ test-pg url *arguments:
 ledger *arguments:
     cargo xtask ledger {{arguments}}
 
+# Measure: docs/performance.md
+bench *arguments:
+    cargo xtask bench {{arguments}}
+
 # Write every generated file
 gen:
     cargo xtask gen

@@ -2,8 +2,8 @@
 
 #![expect(clippy::print_stdout, reason = "a developer's tool speaks on its standard output")]
 
+mod example;
 mod generate;
-mod ledger;
 mod new_platform;
 mod source;
 mod tidy;
@@ -46,6 +46,14 @@ enum Chore {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
         arguments: Vec<OsString>,
     },
+    /// Measure the server, built for speed, beside the least that does the same, and print a table;
+    /// `cargo xtask bench --help` lists its options.
+    #[command(disable_help_flag = true)]
+    Bench {
+        /// What the bench takes.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+        arguments: Vec<OsString>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -69,7 +77,14 @@ fn run(chore: &Chore) -> anyhow::Result<ExitCode> {
         Chore::Tidy => tidy::run(root)?,
         Chore::Gen { check } => generate::run(root, *check)?,
         Chore::NewPlatform { name } => new_platform::run(root, name)?,
-        Chore::Ledger { arguments } => return ledger::run(root, arguments),
+        Chore::Ledger { arguments } => return example::run(root, "ledger", arguments),
+        Chore::Bench { arguments } => {
+            let arguments: Vec<_> = [OsString::from("--release")]
+                .into_iter()
+                .chain(arguments.iter().cloned())
+                .collect();
+            return example::run(root, "bench", &arguments);
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,0 +1,1 @@
+DELETE FROM floor WHERE id = ANY ($1)

@@ -1,0 +1,1 @@
+CREATE INDEX floor_due ON floor (id) WHERE due_at = 0

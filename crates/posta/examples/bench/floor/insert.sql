@@ -1,0 +1,1 @@
+INSERT INTO floor (id, body, due_at)
