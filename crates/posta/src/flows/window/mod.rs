@@ -24,8 +24,6 @@ use crate::app::App;
 mod closing;
 mod doubt;
 #[cfg(test)]
-mod properties;
-#[cfg(test)]
 mod tests;
 
 pub use self::closing::closing;

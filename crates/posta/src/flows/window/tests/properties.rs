@@ -4,8 +4,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::tests::{conversation, instagram};
-use super::*;
+use super::super::*;
+use super::{conversation, instagram};
 use crate::seeded::seeded;
 
 const MILLI: Duration = Duration::from_millis(1);

@@ -1,5 +1,7 @@
 //! The arithmetic of windows, in tables.
 
+mod properties;
+
 use posta_core::event::{Attachment, AttachmentKind, Direction, Postback, Referral, Story};
 use posta_core::failure::{PlatformSaid, Retry};
 use posta_core::id::{RemoteMessage, RemotePerson, RemoteThread};
