@@ -22,7 +22,6 @@ both! {
     lists_of_conversations_use_an_index,
     lists_of_messages_use_an_index,
     unsettled_messages_are_found_by_an_index,
-    webhooks_that_wait_are_found_by_an_index,
     the_queue_of_an_account_is_found_by_an_index,
     failed_messages_are_found_by_an_index,
     what_falls_due_in_conversations_is_found_by_an_index,
@@ -218,14 +217,6 @@ async fn unsettled_messages_are_found_by_an_index(store: &Store) {
     for words in ["AND status = 'sending'", "AND status = 'unknown'"] {
         assert_uses(store, words, "messages_unsettled").await;
     }
-}
-
-/// Each send asks for them, also while a backlog of webhooks is worked off.
-async fn webhooks_that_wait_are_found_by_an_index(store: &Store) {
-    let mut tx = store.read().await;
-    inbound::is_any_waiting(&mut tx, "an echo").await.unwrap();
-    drop(tx);
-    assert_uses(store, "WHERE state = 'pending' AND error = $1", "inbound_waiting").await;
 }
 
 async fn the_queue_of_an_account_is_found_by_an_index(store: &Store) {

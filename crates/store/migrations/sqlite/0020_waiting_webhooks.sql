@@ -1,1 +1,0 @@
-CREATE INDEX inbound_waiting ON inbound (error) WHERE state = 'pending' AND error IS NOT NULL;

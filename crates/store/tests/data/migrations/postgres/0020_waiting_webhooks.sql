@@ -1,1 +1,0 @@
-UPDATE inbound SET error = 'it waits' WHERE state = 'pending';
