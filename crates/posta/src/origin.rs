@@ -24,16 +24,4 @@ impl Origin {
     pub async fn scope<F: Future>(self, work: F) -> F::Output {
         ORIGIN.scope(self, work).await
     }
-
-    /// Writes it down for a row; `None` where there is nothing to say.
-    #[must_use]
-    pub fn written(&self) -> Option<String> {
-        self.request_id.clone()
-    }
-
-    /// Reads it from a row.
-    #[must_use]
-    pub fn read(text: Option<&str>) -> Self {
-        Self { request_id: text.map(str::to_owned) }
-    }
 }

@@ -1,13 +1,11 @@
 //! Answering a comment privately: once per comment, on record before the call, its outcome after.
 
-use std::time::Duration;
-
 use posta_core::capability::CallClass;
 use posta_core::event;
 use posta_core::failure::{Code, ConnectorError, Retry};
 use posta_core::id::{RemoteComment, RemoteMessage, RemotePerson, RemoteThread};
 use posta_core::message::{Content, Outgoing, Recipient, Sent};
-use posta_core::time::{Timestamp, pause};
+use posta_core::time::Timestamp;
 use posta_store::accounts::{Account, State as AccountState};
 use posta_store::comments;
 use posta_store::conversations::{self, Conversation};
@@ -20,6 +18,7 @@ use super::line::Line;
 use super::send::{self, Draft, LEASE};
 use super::{FlowError, announce, budget, react, receive, refusal};
 use crate::app::App;
+use crate::origin::Origin;
 
 /// What an echo has to do with a private reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,10 +30,6 @@ pub enum Met {
     /// It told that one was sent whose outcome nobody knew.
     Settled,
 }
-
-/// How often noting an outcome is tried, and how long after a failure.
-const NOTES: u32 = 5;
-const NOTE_WAIT: Duration = Duration::from_millis(200);
 
 /// Replies privately to a comment, and waits for the platform's answer.
 ///
@@ -69,11 +64,12 @@ pub async fn reply(
     // Whoever asked may hang up; what was begun is finished and noted all the same.
     let (app, account) = (app.clone(), account.clone());
     let busy = app.under_way.enter();
-    let work = app.tasks.clone().spawn(async move {
+    let origin = Origin::current();
+    let work = app.tasks.clone().spawn(origin.scope(async move {
         let done = carry_out(&app, &account, reply, class).await;
         drop(busy);
         done
-    });
+    }));
     work.await.map_err(|error| FlowError::Disk(std::io::Error::other(error)))?
 }
 
@@ -160,14 +156,7 @@ async fn carry_out(
     let platform = account.platform.clone();
     metrics::counter!("posta_sends_total", "platform" => platform, "outcome" => outcome)
         .increment(1);
-    let mut tries = 0;
-    while let Err(error) = note(app, account, &reply, &result).await {
-        tries += 1;
-        if tries == NOTES {
-            return Err(error.into());
-        }
-        pause(NOTE_WAIT).await;
-    }
+    send::insist(app, || note(app, account, &reply, &result)).await?;
     app.wake.announced();
     receive::hurry_echoes(app).await?;
     match result {

@@ -62,7 +62,7 @@ async fn work(app: &App, permits: &Arc<Semaphore>, calls: &Busy) -> posta_store:
         let permit = Arc::clone(permits).try_acquire_owned();
         let (app, busy, call) = (app.clone(), app.under_way.enter(), calls.enter(&job.account_id));
         app.tasks.clone().spawn(async move {
-            let origin = Origin::read(job.origin.as_deref());
+            let origin = Origin { request_id: job.origin.clone() };
             if let Err(error) = origin.scope(Box::pin(send::attempt(&app, &job))).await {
                 tracing::error!(job.id = %job.id, %error, "a send's outcome could not be noted");
             }

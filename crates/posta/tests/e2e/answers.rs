@@ -86,11 +86,16 @@ story! {
         stage.connect().await;
         let comment = comments(stage).await;
         stage.hook.forget();
-        let done = reply(stage, &comment, "40 €").await.expect(200);
+        let path = format!("inbox/comments/{}/{}/private-reply", comment.0, comment.1);
+        let body = json!({"accountId": stage.account, "message": "40 €"});
+        let asked = [("x-request-id", "story-2")];
+        let done = stage.call(Method::POST, &path, Some(&body), &asked).await.expect(200);
         assert_eq!((&done["status"], &done["commentId"]), (&json!("success"), &json!(comment.1)));
         assert_eq!(done["platform"], "instagram");
         stage.settle().await;
         assert_eq!(stage.hook.names(), ["message.sent"]);
+        let calls = stage.get("logs?requestId=story-2").await.expect(200);
+        assert_eq!(calls["logs"][0]["action"], "reply_privately", "{calls}");
         let kept = stage.messages(MIRA).await;
         assert_eq!((kept.len(), &kept[0]["id"]), (1, &done["messageId"]));
         let path = format!("inbox/conversations/{MIRA}?accountId={}", stage.account);

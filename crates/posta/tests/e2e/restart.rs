@@ -4,12 +4,22 @@ use std::time::Duration;
 
 use posta::flows::send::Draft;
 use posta_core::capability::CallClass;
+use posta_core::time::pause;
 use posta_store::{jobs, messages};
 use serde_json::json;
 
 use crate::support::{Fault, Stage, story};
 
 const MIRA: &str = "1099900000000101";
+
+async fn run(db: &posta_store::Db, text: &'static str) {
+    let mut tx = db.write().await.unwrap();
+    match &mut tx {
+        posta_store::Tx::Sqlite(tx) => drop(sqlx::query(text).execute(&mut **tx).await.unwrap()),
+        posta_store::Tx::Postgres(tx) => drop(sqlx::query(text).execute(&mut **tx).await.unwrap()),
+    }
+    tx.commit().await.unwrap();
+}
 
 /// Asks for a message as the API does, without waiting for it.
 async fn enqueue(stage: &Stage, text: &str) -> posta_core::id::MessageId {
@@ -148,6 +158,45 @@ story! {
         stage.pass(Duration::from_secs(35)).await;
         assert_eq!(stage.hook.events("message.received")[0]["message"]["text"], "Anybody there?");
         stage.send(MIRA, "Yes", &[]).await.expect(200);
+    }
+}
+
+story! {
+    /// Whoever takes over what another began, and is failed by the database meanwhile, does not begin
+    /// anew: the message may be with the platform.
+    async fn a_failure_while_taking_over_never_sends_twice(stage: Stage) {
+        stage.connect().await;
+        stage.writes("mira.demo", "Hello?").await;
+        stage.settle().await;
+        let id = enqueue(stage, "Exactly once").await;
+        stage.crash().await;
+        let db = posta_store::Db::open(&stage.app.config.database.url).await.unwrap();
+        let lease = stage.clock.now().plus(Duration::from_secs(60));
+        let account = stage.account.parse().unwrap();
+        let mut tx = db.write().await.unwrap();
+        let which = (&account, CallClass::Text);
+        let taken = jobs::claim(&mut tx, which, stage.clock.now(), lease, 10).await.unwrap();
+        assert_eq!(taken.len(), 1);
+        assert!(messages::update_sending(&mut tx, &id).await.unwrap());
+        tx.commit().await.unwrap();
+        stage.restart().await;
+        stage.settle().await;
+        run(&db, "ALTER TABLE conversations RENAME TO conversations_away").await;
+        stage.clock.advance(Duration::from_secs(61));
+        // Taken over, and put back when it could not be looked at.
+        let is_back = async || {
+            let mut tx = db.read().await.unwrap();
+            let lane = jobs::list_lane(&mut tx, &taken[0].lane).await.unwrap();
+            lane[0].due_at > lease && lane[0].due_at < stage.clock.now().plus(Duration::from_secs(9))
+        };
+        while !is_back().await {
+            pause(Duration::from_millis(1)).await;
+        }
+        run(&db, "ALTER TABLE conversations_away RENAME TO conversations").await;
+        db.close().await;
+        stage.pass(Duration::from_secs(5)).await;
+        assert_eq!(stage.messages(MIRA).await[1]["status"], "unknown");
+        assert_eq!(stage.proxy.sends(), 0, "never begun anew");
     }
 }
 

@@ -15,7 +15,7 @@ use posta_core::time::{Clock, Timestamp};
 use posta_platforms::cx::{Gauge, Usage};
 use posta_store::accounts::{self, Account};
 use posta_store::budgets::{self, Spent};
-use posta_store::{Tx, health};
+use posta_store::{Tx, health, workspaces};
 
 use self::window::Room;
 use crate::app::App;
@@ -89,7 +89,7 @@ pub async fn take_in(
     if let Room::From(until) = room(app, account, &mut spent, class) {
         return Ok(Err(until));
     }
-    add(app, account, &mut spent, class, 1);
+    add(app, account, &mut spent, class, 1, app.clock.now());
     budgets::update_spent(tx, &account.id, &spent).await?;
     Ok(Ok(()))
 }
@@ -160,11 +160,18 @@ pub fn opens(
     }
 }
 
-/// Notes calls of a class for which there was room.
-pub(super) fn add(app: &App, account: &Account, spent: &mut Spent, class: CallClass, calls: usize) {
+/// Notes calls of a class for which there was room, as made at this time.
+pub(super) fn add(
+    app: &App,
+    account: &Account,
+    spent: &mut Spent,
+    class: CallClass,
+    calls: usize,
+    at: Timestamp,
+) {
     let rate = app.budget.rate(account, class);
     let calls = u32::try_from(calls).unwrap_or(u32::MAX);
-    window::add(spent.entry(class).or_default(), rate, calls, app.clock.now());
+    window::add(spent.entry(class).or_default(), rate, calls, at);
 }
 
 /// Moves a call that was taken earlier to this moment, at which it is made.
@@ -309,6 +316,8 @@ async fn write(
     match noted {
         Noted::Pause(until) => health::update_paused(&mut tx, account, until).await?,
         Noted::Stop(class, until) => {
+            // Whoever notes what came of a send writes to both of these rows too, the other way round.
+            workspaces::lock(&mut tx, owner).await?;
             if class == CallClass::Text {
                 accounts::update_rate_limited(&mut tx, account, until).await?;
             }

@@ -18,7 +18,7 @@ use crate::flows::events::{
 };
 use crate::flows::metadata::metadata;
 use crate::flows::private_reply::{self, Met};
-use crate::flows::window::{self, Opener, Opening};
+use crate::flows::window::{self, Opener, Opening, Sender};
 use crate::flows::{media, people, turns};
 
 /// How far the platform's clock may be behind ours.
@@ -231,6 +231,9 @@ async fn settle_by_echo(
         ours.remote_id = Some(remote.clone());
         ours.sent_at = told.at;
         note_newest(app, tx, conversation, &ours).await?;
+        if Sender::of(ours.sent_via.as_deref()) == Sender::Person {
+            turns::release(tx, conversation).await?;
+        }
         let payload = message_payload(told.account, conversation, &ours);
         // It was sent through us and is told even when it is met while reading the past.
         told.of_webhook().announce(app, tx, "message.sent", &payload).await?;

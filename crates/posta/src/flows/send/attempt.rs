@@ -42,8 +42,8 @@ struct Ready {
 /// When the database failed; the job is then taken up again later.
 pub async fn attempt(app: &App, job: &Job) -> posta_store::Result<()> {
     // Its due time is the end of the lease, which moves.
-    let (taken_until, mut job) = (job.due_at, job.clone());
-    let (ready, prepared) = match prepare(app, &mut job).await {
+    let (mut taken_until, mut job) = (job.due_at, job.clone());
+    let (ready, prepared) = match prepare(app, &mut job, &mut taken_until).await {
         Ok(Some(prepared)) => prepared,
         Ok(None) => return Ok(()),
         Err(error) => {
@@ -56,7 +56,8 @@ pub async fn attempt(app: &App, job: &Job) -> posta_store::Result<()> {
         Err(error) => Err(error),
         Ok((content, tag)) => {
             let result = call(app, job.class, &ready, &content, tag).await;
-            media::forget(app, account, &content, result).await?
+            let forget = || media::forget(app, account, &content, result.clone());
+            lease::insist(app, forget).await?
         }
     };
     let outcome = result.as_ref().map_or_else(|error| error.code.as_str(), |_| "sent");
@@ -64,7 +65,7 @@ pub async fn attempt(app: &App, job: &Job) -> posta_store::Result<()> {
     metrics::counter!("posta_sends_total", "platform" => platform, "outcome" => outcome)
         .increment(1);
     // Were the answer lost, nobody would know whether the message was sent.
-    lease::insist(app, &job, || note(app, &job, account, message, &result)).await?;
+    lease::insist(app, || note(app, &job, account, message, &result)).await?;
     app.wake.announced();
     // The next one of its lane.
     app.wake.send.again();
@@ -76,8 +77,12 @@ pub async fn attempt(app: &App, job: &Job) -> posta_store::Result<()> {
 type Prepared = Result<(Content, Option<Tag>), ConnectorError>;
 
 /// Does all that comes before the platform is asked, the record of that included. `None` when it is not
-/// to be asked now.
-async fn prepare(app: &App, job: &mut Job) -> posta_store::Result<Option<(Ready, Prepared)>> {
+/// to be asked now. `taken_until` follows the lease as far as it is noted for certain.
+async fn prepare(
+    app: &App,
+    job: &mut Job,
+    taken_until: &mut Timestamp,
+) -> posta_store::Result<Option<(Ready, Prepared)>> {
     let taken_at = job.due_at.minus(LEASE);
     let Some(ready) = load(app, job).await? else {
         return Ok(None);
@@ -90,13 +95,17 @@ async fn prepare(app: &App, job: &mut Job) -> posta_store::Result<Option<(Ready,
     let prepared = match permit(app, &ready) {
         Err(error) => Err(*error),
         // Handing in a file is seen by nobody, so it comes before the attempt is on record.
-        Ok(permit) => match media::hand_in(app, account, job, content).await? {
-            Err(error) => Err(error),
-            Ok(content) if begin(app, job, account, message, taken_at).await? => {
-                Ok((content, permit.tag))
+        Ok(permit) => {
+            let handed_in = media::hand_in(app, account, job, content).await?;
+            *taken_until = job.due_at;
+            match handed_in {
+                Err(error) => Err(error),
+                Ok(content) if begin(app, job, account, message, taken_at).await? => {
+                    Ok((content, permit.tag))
+                }
+                Ok(_) => return Ok(None),
             }
-            Ok(_) => return Ok(None),
-        },
+        }
     };
     Ok(Some((ready, prepared)))
 }

@@ -89,7 +89,8 @@ async fn look(
             let room = budget::left(app, &account, &mut spent, class).min(left);
             if room > 0 {
                 let jobs = jobs::claim(tx, (id, class), now, now.plus(LEASE), room).await?;
-                budget::add(app, &account, &mut spent, class, jobs.len());
+                // By this time the call is found again when it is made.
+                budget::add(app, &account, &mut spent, class, jobs.len(), now);
                 taken.extend(jobs);
             }
         }

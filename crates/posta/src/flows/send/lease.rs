@@ -20,23 +20,29 @@ const LAST_TRIES: u32 = 5;
 const WAIT: Duration = Duration::from_millis(200);
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
-/// Writes down what became of a job, more than once if the database fails.
-pub(super) async fn insist<W: Future<Output = posta_store::Result<()>>>(
+/// Writes down what became of something that was asked of a platform, more than once if the database
+/// fails.
+///
+/// # Errors
+/// When the database fails for longer than it takes to recover.
+pub(in crate::flows) async fn insist<T, W: Future<Output = posta_store::Result<T>>>(
     app: &App,
-    job: &Job,
     write: impl Fn() -> W,
-) -> posta_store::Result<()> {
+) -> posta_store::Result<T> {
     let (mut tries, mut wait) = (0, WAIT);
-    while let Err(error) = write().await {
+    loop {
+        let error = match write().await {
+            Ok(written) => return Ok(written),
+            Err(error) => error,
+        };
         tries += 1;
         if tries >= if app.stop.is_cancelled() { LAST_TRIES } else { TRIES } {
             return Err(error);
         }
-        tracing::warn!(job.id = %job.id, %error, "what became of a send is written down again");
+        tracing::warn!(%error, "what became of a send is written down again");
         pause(wait).await;
         wait = (wait * 2).min(LONGEST_WAIT);
     }
-    Ok(())
 }
 
 /// Puts a job back that the database failed before the platform was asked, as soon as it answers again: its
@@ -45,18 +51,18 @@ pub(super) async fn give_back(app: &App, job: &Job, taken_until: Timestamp) {
     let put_back = || async {
         let mut tx = app.db.write().await?;
         workspaces::lock(&mut tx, &job.workspace_id).await?;
-        // The new lease counts if it came to be noted, which the database may not have said.
-        if jobs::is_held(&mut tx, job, taken_until).await?
-            || jobs::is_held(&mut tx, job, job.due_at).await?
-        {
-            if let Ok(id) = job.subject.parse() {
-                messages::update_queued(&mut tx, &id).await?;
-            }
+        // The new lease counts if it came to be noted, which the database may not have said. Only then is
+        // it us who began: a message that was found begun may be with the platform.
+        let is_begun = job.due_at != taken_until && jobs::is_held(&mut tx, job, job.due_at).await?;
+        if is_begun && let Ok(id) = job.subject.parse() {
+            messages::update_queued(&mut tx, &id).await?;
+        }
+        if is_begun || jobs::is_held(&mut tx, job, taken_until).await? {
             jobs::put_back(&mut tx, job, app.clock.now().plus(FIRST_WAIT)).await?;
         }
         tx.commit().await
     };
-    if let Err(error) = insist(app, job, put_back).await {
+    if let Err(error) = insist(app, put_back).await {
         tracing::error!(job.id = %job.id, %error, "a send waits until its lease ends");
     }
 }

@@ -21,17 +21,18 @@ use posta_store::conversations::Conversation;
 use posta_store::idempotency::{self, Which};
 use posta_store::jobs::{self, Job};
 use posta_store::messages::{self, Message, Origin, Status};
-use posta_store::{Json, Tx};
+use posta_store::{Json, Tx, budgets};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 pub use self::attempt::attempt;
-pub(super) use self::attempt::stored;
+pub(crate) use self::attempt::stored;
 pub use self::claim::{Claimed, EACH, claim};
 pub(super) use self::draft::messages as messages_of;
 pub use self::draft::{Attached, Draft};
 pub use self::lease::LEASE;
+pub(super) use self::lease::insist;
 use super::window::{self, Permit, Sender};
 use super::{FlowError, Invalid, media, reconnect, refusal, turns};
 use crate::app::App;
@@ -129,6 +130,8 @@ pub async fn enqueue(
     let held_until = hold_until.filter(|_| allowed.is_held);
     let due_at = request.send_at.or(held_until).unwrap_or(now);
     let mut first: Option<MessageId> = None;
+    // Before anything of a file is noted, as those do who send the next file of the account.
+    budgets::lock(tx, &request.account.workspace_id, &request.account.id).await?;
     for content in allowed.messages {
         let class = class(&content);
         let message = message(app, request, content, first.clone());
@@ -154,7 +157,7 @@ pub async fn enqueue(
             class,
             priority: request.priority.unwrap_or_else(|| Priority::of(request.sent_via)) as i64,
             send_at: request.send_at,
-            origin: origin::Origin::current().written(),
+            origin: origin::Origin::current().request_id,
         };
         jobs::insert(tx, &job).await?;
         first.get_or_insert(message.id);
