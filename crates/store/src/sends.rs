@@ -61,13 +61,15 @@ pub async fn update_private_reply(
     Ok(())
 }
 
-/// Makes whatever waits to be sent look as if its sending had begun, so that it is never begun again
-/// and its outcome becomes unknown. Returns how many messages.
-pub async fn give_up_queued(tx: &mut Tx) -> Result<u64> {
-    let count =
-        sql!(tx, |c| sqlx::query("UPDATE messages SET status = 'sending' WHERE status = 'queued'")
+/// Makes the outcome of whatever waits to be sent unknown, for this reason, so that it is never begun.
+/// Returns how many messages.
+pub async fn give_up_queued(tx: &mut Tx, error: &Value) -> Result<u64> {
+    let error = json(error)?;
+    Ok(sql!(tx, |c| {
+        sqlx::query("UPDATE messages SET status = 'unknown', error = $1 WHERE status = 'queued'")
+            .bind(error)
             .execute(c)
             .await?
-            .rows_affected());
-    Ok(count)
+            .rows_affected()
+    }))
 }

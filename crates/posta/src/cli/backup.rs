@@ -26,12 +26,13 @@ pub(super) async fn run(config: &Config, arguments: Arguments) -> anyhow::Result
         bail!(
             "PostgreSQL is backed up by its own tools: \
              pg_dump --format=custom --file='{}' \"$POSTA_DATABASE_URL\", and back with \
-             pg_restore --clean --if-exists --dbname=\"$POSTA_DATABASE_URL\"",
+             pg_restore --clean --if-exists --dbname=\"$POSTA_DATABASE_URL\" '{}'",
+            file.display(),
             file.display()
         );
     }
     let db = ready_database(config).await?;
-    create(&file)?;
+    drop(create(&file)?);
     let written = write(&db, &file).await;
     db.close().await;
     let rows = match written {
@@ -54,13 +55,13 @@ pub(super) async fn run(config: &Config, arguments: Arguments) -> anyhow::Result
 }
 
 /// Makes the file, which only its owner may read: it holds what people wrote.
-pub(super) fn create(path: &Path) -> anyhow::Result<()> {
+pub(super) fn create(path: &Path) -> anyhow::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     match options.open(path) {
-        Ok(_) => Ok(()),
+        Ok(file) => Ok(file),
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
             bail!("{} is there already: choose another name", path.display())
         }

@@ -36,7 +36,12 @@ pub(super) async fn run(config: &Config, arguments: Arguments) -> anyhow::Result
     })?;
     boot::check_schema(&source, &config.database.url).await?;
     let target = boot::open(&arguments.to).await?;
-    boot::refuse_unknown(&target.schema().await?, "the database in --to")?;
+    let schema = target.schema().await?;
+    boot::refuse_unknown(&schema, "the database in --to")?;
+    // Before anything is made in it: it may be another program's, or that of an older Posta.
+    if schema.missing > 0 && !target.is_bare().await? {
+        bail!("the database in --to is in use: move to an empty one");
+    }
     target.migrate().await.context("cannot make the tables in --to")?;
     let tables = carry(&source, &target, arguments.json).await?;
     source.close().await;

@@ -1,18 +1,22 @@
 //! `posta restore`: examines a backup and puts it in the database's place.
 
+use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::Args;
 use posta_core::chance::Chance;
+use posta_core::failure::{Code, ConnectorError, Retry};
 use posta_core::secret::KeyRing;
-use posta_store::{Db, Open, Schema, backup, sends};
+use posta_store::{Db, Open, Schema, Tx, backup, sends};
 use serde_json::json;
 
 use super::backup::{create, lasting};
-use super::say;
+use super::{complain, say};
 use crate::boot;
 use crate::config::Config;
+use crate::flows::send::stored;
 
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
@@ -81,8 +85,8 @@ fn tell(config: &Config, arguments: &Arguments, found: &Found, given_up: Option<
     say("restored");
     if let Some(count) = given_up.filter(|count| *count > 0) {
         say(&format!(
-            "{count} message(s) waited to be sent and may have been since: they become unknown, \
-             and are not sent again"
+            "{count} message(s) waited to be sent and may have been since: their outcome is unknown, \
+             and they are not sent again"
         ));
     }
     say(&format!("its files belong into {}", config.media_directory().display()));
@@ -129,53 +133,87 @@ async fn examine(config: &Config, file: &Path) -> anyhow::Result<Found> {
 
 /// Puts a backup in the place of the database. Returns how many sends it gave up.
 async fn replace(file: &Path, target: &Path, arguments: &Arguments) -> anyhow::Result<Option<u64>> {
+    // Held until the new one is in its place, so that no server takes it up meanwhile.
+    let mut held = None;
     if std::fs::metadata(target).is_ok_and(|there| there.len() > 0) {
         if !arguments.force {
             bail!("{} is there already: add --force to replace it", target.display());
         }
         // It takes a database to know whether somebody has it open.
-        match Db::open_alone(target).await {
-            Ok(db) => db.close().await,
+        match hold(target).await {
+            Ok(both) => held = Some(both),
             Err(error) if posta_store::is_outage(&error) => {
                 return Err(error)
                     .with_context(|| format!("{} is in use: stop the server", target.display()));
             }
-            Err(error) => tracing::warn!(%error, "what is replaced cannot be read"),
+            Err(error) => {
+                let error = anyhow::Error::new(error);
+                complain(&error.context("what is replaced cannot be read, and is replaced"));
+            }
         }
     }
     let new = beside(target, ".restoring");
-    // What an earlier try left behind.
-    let _ = std::fs::remove_file(&new);
-    create(&new)?;
-    let filled = fill(file, &new, arguments).await;
+    // What an earlier try left behind. With its journal, SQLite would undo the one in the other.
+    forget(&new, &["", "-journal"])?;
+    let filled = fill(file, &new, create(&new)?, arguments).await;
     if filled.is_err() {
-        let _ = std::fs::remove_file(&new);
+        // Why it was not filled matters more than what is left of it.
+        let _ = forget(&new, &["", "-journal"]);
     }
     let given_up = filled?;
-    for ending in ["-wal", "-shm"] {
-        // Of the database that goes; none is there when it was closed well.
-        let _ = std::fs::remove_file(beside(target, ending));
-    }
+    // Of the database that goes; with the new one they would be taken for its own.
+    forget(target, &["-wal", "-shm", "-journal"])?;
     std::fs::rename(&new, target).with_context(|| format!("cannot write {}", target.display()))?;
     lasting(target)?;
+    drop(held);
     Ok(given_up)
 }
 
-async fn fill(file: &Path, new: &Path, arguments: &Arguments) -> anyhow::Result<Option<u64>> {
-    std::fs::copy(file, new).with_context(|| format!("cannot write {}", new.display()))?;
-    // A copy has the permissions of what it was made from.
-    #[cfg(unix)]
-    std::fs::set_permissions(new, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+/// Opens a database that nobody else has open, and keeps others from writing to it.
+async fn hold(path: &Path) -> posta_store::Result<(Tx, Db)> {
+    let db = Db::open_alone(path).await?;
+    Ok((db.write().await?, db))
+}
+
+async fn fill(
+    file: &Path,
+    new: &Path,
+    mut made: File,
+    arguments: &Arguments,
+) -> anyhow::Result<Option<u64>> {
+    let copied = File::open(file).and_then(|mut file| std::io::copy(&mut file, &mut made));
+    copied.with_context(|| format!("cannot copy {} to {}", file.display(), new.display()))?;
+    drop(made);
     let mut given_up = None;
     if !arguments.send_queued {
+        let error = ConnectorError::new(
+            Code::OutcomeUnknown,
+            Retry::Unknown,
+            "it waited when the backup was made that this database was restored from, and may \
+             have been sent since",
+        );
         let db = Db::open_alone(new).await?;
         let mut tx = db.write().await?;
-        given_up = Some(sends::give_up_queued(&mut tx).await?);
+        given_up = Some(sends::give_up_queued(&mut tx, &stored(&error)).await?);
         tx.commit().await?;
         db.close().await;
     }
     lasting(new)?;
     Ok(given_up)
+}
+
+/// Removes files whose names begin with that of another; that one is not there is as good.
+fn forget(path: &Path, endings: &[&str]) -> anyhow::Result<()> {
+    for ending in endings {
+        let file = beside(path, ending);
+        match std::fs::remove_file(&file) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(error).with_context(|| format!("cannot remove {}", file.display()));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// A file beside another, whose name goes on.

@@ -9,6 +9,8 @@ use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Error, Postgres, QueryBuilder, Row, Sqlite, Transaction};
 
+use crate::{Db, Tx};
+
 mod value;
 
 use value::{Column, Kind, Value};
@@ -84,6 +86,27 @@ pub async fn copy(
         done.push(table);
     }
     Ok(done)
+}
+
+impl Db {
+    /// Whether a database holds no table, of whichever program.
+    ///
+    /// # Errors
+    /// When it cannot be asked.
+    pub async fn is_bare(&self) -> Result<bool, Error> {
+        let none = match self.read().await? {
+            Tx::Sqlite(mut tx) => {
+                let none = "SELECT NOT EXISTS (SELECT 1 FROM sqlite_master)";
+                sqlx::query_scalar(none).fetch_one(&mut *tx).await?
+            }
+            Tx::Postgres(mut tx) => {
+                let none = "SELECT NOT EXISTS (SELECT 1 FROM pg_tables
+                     WHERE schemaname = current_schema())";
+                sqlx::query_scalar(none).fetch_one(&mut *tx).await?
+            }
+        };
+        Ok(none)
+    }
 }
 
 /// All tables of a file, and each after those that it refers to.

@@ -184,13 +184,11 @@ fn write_json(value: &Json, to: &mut String) {
     }
 }
 
-/// A whole number is written without a point, as the server does: 1e2 and 100.0 are 100.
+/// A whole number is written without a point or an exponent, as the server does: 1e2 and 100.0 are 100.
 fn number_text(number: &serde_json::Number) -> String {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
     match number.as_f64() {
-        Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < EXACT => {
-            format!("{float:.0}")
-        }
+        // Nothing added makes a negative nothing a plain one.
+        Some(float) if number.is_f64() && float.fract() == 0.0 => (float + 0.0).to_string(),
         _ => number.to_string(),
     }
 }
@@ -211,6 +209,7 @@ mod tests {
             one("{\"a\":null,\"b\":[100, 1.50,\"é\"]}"),
             one("{\"b\":[100.0,1.5,\"é\"],\"a\":null}")
         );
+        assert_eq!(one("[1e17, -0.0]"), text("[100000000000000000,0]"));
         assert_ne!(one("[1]"), one("[\"1\"]"));
         assert!(canonical("{").is_err());
     }

@@ -69,9 +69,9 @@ async fn what_waits_can_be_given_up(store: &Store) {
     let came = store.new_incoming(&conversation, "m1", at(3));
     assert!(store.insert(&waits).await && store.insert(&sent).await && store.insert(&came).await);
     let mut tx = store.write().await;
-    assert_eq!(sends::give_up_queued(&mut tx).await.unwrap(), 1);
+    assert_eq!(sends::give_up_queued(&mut tx, &json!({"code": "x"})).await.unwrap(), 1);
     tx.commit().await.unwrap();
-    assert_eq!(store.get(&waits).await.status, Status::Sending);
+    assert_eq!(store.get(&waits).await.status, Status::Unknown);
     assert_eq!(store.get(&sent).await.status, Status::Sent);
     assert_eq!(store.get(&came).await.status, Status::Received);
 }
