@@ -15,6 +15,7 @@ use tower::make::Shared;
 
 use crate::app::{App, Foundation, token_owner};
 use crate::config::Config;
+use crate::flows::calls;
 use crate::{router, telemetry, workers};
 
 /// Builds the app: opens the database and makes sure that this version can use it.
@@ -164,6 +165,10 @@ pub async fn serve(app: App, listener: TcpListener) -> anyhow::Result<()> {
             None => serving.await,
         };
         app.tasks.wait().await;
+        // Calls of the last requests, which the worker that writes them down did not wait for.
+        if app.calls.waiting() > 0 {
+            calls::run(app.clone()).await;
+        }
         ended
     };
     let ended = app.clock.timeout(workers::GRACE, rest).await;

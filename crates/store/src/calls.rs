@@ -1,5 +1,6 @@
 //! The log of calls to platforms: what was asked, what came back, and who asked for it.
 
+use posta_core::capability::CallClass;
 use posta_core::id::{AccountId, CallId, MessageId, ProfileId, WorkspaceId, floor_of_ids};
 use posta_core::time::Timestamp;
 
@@ -25,7 +26,7 @@ pub struct Call {
     /// What it did, such as `send_message`.
     pub action: String,
     /// The class that the platform counts it in, where that is known.
-    pub class: Option<String>,
+    pub class: Option<CallClass>,
     /// The method.
     pub method: String,
     /// The host.
@@ -120,7 +121,7 @@ pub async fn insert_all(tx: &mut Tx, calls: &[Call]) -> Result<()> {
                     .push_bind(&call.platform)
                     .push_bind(&call.area)
                     .push_bind(&call.action)
-                    .push_bind(&call.class)
+                    .push_bind(call.class)
                     .push_bind(&call.method)
                     .push_bind(text(&call.host))
                     .push_bind(text(&call.path))

@@ -1,5 +1,6 @@
 //! What waits to be sent for an account, or is being sent, as people look at it and call it off.
 
+use posta_core::capability::CallClass;
 use posta_core::id::{AccountId, ConversationId, MessageId, WorkspaceId};
 use posta_core::time::Timestamp;
 
@@ -21,7 +22,7 @@ pub struct Queued {
     /// What made us send it.
     pub sent_via: Option<String>,
     /// The class of calls it takes, where that is on record.
-    pub class: Option<String>,
+    pub class: Option<CallClass>,
     /// How much it matters; the least number comes first.
     pub priority: i64,
     /// How often it was tried.

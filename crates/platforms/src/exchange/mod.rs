@@ -89,8 +89,6 @@ pub struct Transcript {
     pub host: String,
     /// The path and the query.
     pub path: String,
-    /// The status of the answer, when there was one.
-    pub status: Option<u16>,
     /// Whether it went well.
     pub is_success: bool,
     /// What the platform says of its refusal, and its id of the call.
@@ -177,7 +175,8 @@ impl Exchange {
         let logbook = platform.logbook();
         let mut veil = Veil::new(logbook.map(Logbook::shown).unwrap_or_default());
         veil.hide(self.bearer.as_deref());
-        let (path, sent) = (self.path(&mut veil), self.request_body(&mut veil));
+        let is_known = logbook.is_some() && !self.is_file;
+        let (path, sent) = (self.path(&mut veil, is_known), self.request_body(&mut veil));
         let (asked, answer) = (self.sent.json(), self.answered.json());
         let told = logbook.map(|book| book.told(&self.headers, answer.as_ref()));
         let told = told.unwrap_or_default();
@@ -185,7 +184,7 @@ impl Exchange {
         let mut said = told.refusal.unwrap_or_default();
         said.status = self.status;
         said.trace_id = said.trace_id.or(told.trace_id);
-        said.message = said.message.map(|words| veil.clean(&words));
+        said.message = said.message.map(|words| cut(veil.clean(&words), SENT));
         let deed = match logbook {
             _ if self.is_file => Deed::DOWNLOAD,
             Some(book) => book.deed(&self.method, self.url.path(), asked.as_ref()),
@@ -196,7 +195,6 @@ impl Exchange {
             method: self.method.clone(),
             host: self.url.authority().to_owned(),
             path,
-            status: self.status,
             is_success: is_good,
             said,
             problem: self.silence.clone(),
@@ -210,9 +208,9 @@ impl Exchange {
         }
     }
 
-    fn path(&self, veil: &mut Veil<'_>) -> String {
-        if self.is_file {
-            // Whoever has the link has the file.
+    fn path(&self, veil: &mut Veil<'_>, is_known: bool) -> String {
+        if !is_known {
+            // Whoever has the link to a file has the file; and some platforms have the token in it.
             return "/…".to_owned();
         }
         let pairs: Vec<_> = self

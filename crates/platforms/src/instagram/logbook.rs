@@ -53,7 +53,6 @@ impl Logbook for Instagram {
     fn deed(&self, method: &str, path: &str, body: Option<&Value>) -> Deed {
         let edge = path.rsplit('/').next().unwrap_or_default();
         match (method, edge) {
-            ("GET", "authorize") => connections("open_login"),
             ("POST", "access_token") => connections("exchange_code"),
             ("GET", "access_token") => connections("prolong_token"),
             ("GET", "refresh_access_token") => connections("renew_token"),
@@ -67,9 +66,9 @@ impl Logbook for Instagram {
             ("POST", "messenger_profile") => messaging("set_menus"),
             ("DELETE", "messenger_profile") => messaging("delete_menus"),
             ("GET", "conversations") => messaging("read_conversations"),
-            ("GET", "media" | "stories" | "live_media" | "tags") => messaging("read_posts"),
-            ("GET", "comments" | "replies") => messaging("read_comments"),
-            ("POST", "comments" | "replies" | "mentions") => messaging("write_comment"),
+            ("GET", "media") => messaging("read_posts"),
+            ("GET", "comments") => messaging("read_comments"),
+            ("POST", "comments" | "replies") => messaging("write_comment"),
             ("POST", _) => messaging("change_object"),
             ("DELETE", _) => messaging("delete_object"),
             // Messages, people, posts and comments are all read by their id.

@@ -37,11 +37,11 @@ pub(crate) struct LogsQuery {
     /// Only where this stands in the platform's words, its id of the call, the action or the path.
     search: Option<String>,
     /// Only the last so many days, at most 90.
-    days: Option<i64>,
+    days: Option<u64>,
     /// Only since then.
-    from: Option<String>,
+    from: Option<Timestamp>,
     /// Only before then.
-    to: Option<String>,
+    to: Option<Timestamp>,
     /// Only calls for this account.
     account_id: Option<AccountId>,
     /// Only calls for this profile.
@@ -172,7 +172,9 @@ impl From<Call> for Log {
         let usage = call.usage.as_deref().and_then(|text| serde_json::from_str(text).ok());
         let usage: Option<serde_json::Value> = usage;
         let mut metadata = json!({"host": call.host});
-        for (name, value) in [("callClass", call.class.map(Into::into)), ("usage", usage)] {
+        for (name, value) in
+            [("callClass", call.class.map(|class| class.as_str().into())), ("usage", usage)]
+        {
             if let Some(value) = value {
                 metadata[name] = value;
             }
@@ -254,21 +256,22 @@ pub(crate) async fn list(
     let profiles = caller.narrow(query.profile_id.clone());
     let filter = filter(&query, profiles.as_deref(), place.as_ref(), app.clock.now())?;
     let is_of_others = matches!(query.status, Some(Status::Pending | Status::Skipped))
+        || !matches!(query.kind, None | Some(Kind::All | Kind::Messaging | Kind::Connections))
         || query.event.is_some()
         || query.api_key_id.is_some();
     let mut tx = app.db.read().await?;
     let owner = caller.workspace();
     let mut rows = Vec::new();
-    let mut total = None;
+    let mut total = place.is_none().then_some(0);
     if !is_of_others {
         rows = calls::list(&mut tx, owner, &filter, limit + 1, skip).await?;
-        if place.is_none() {
+        if total.is_some() {
             total = Some(calls::count(&mut tx, owner, &filter, FAR).await?);
         }
     }
     let end = page::cut(&mut rows, limit, |call| page::cursor(call.created_at, call.id.as_str()));
     let pagination = LogsPage {
-        total: total.or(is_of_others.then_some(0)),
+        total,
         limit,
         skip,
         pages: total.map(|total| (total + limit - 1) / limit),
@@ -287,10 +290,9 @@ fn filter<'a>(
     Ok(Filter {
         profiles,
         area: match query.kind {
-            None | Some(Kind::All) => None,
             Some(Kind::Messaging) => Some("messaging"),
             Some(Kind::Connections) => Some("connections"),
-            Some(_) => Some("none"),
+            _ => None,
         },
         is_success: match query.status {
             Some(Status::Success) => Some(true),
@@ -301,7 +303,7 @@ fn filter<'a>(
         action: query.action.as_deref(),
         search: query.search.as_deref().filter(|text| !text.is_empty()),
         since: since(query, now)?,
-        until: moment("to", query.to.as_deref())?,
+        until: query.to,
         account: query.account_id.as_ref(),
         message: query.message_id.as_ref(),
         request: query.request_id.as_deref(),
@@ -316,14 +318,7 @@ fn since(query: &LogsQuery, now: Timestamp) -> Result<Option<Timestamp>> {
         Some(days) if !(1..=90).contains(&days) => {
             return Err(ApiError::bad_value("days", "must be from 1 to 90"));
         }
-        days => {
-            days.map(|days| now.minus(Duration::from_hours(24) * u32::try_from(days).unwrap_or(90)))
-        }
+        days => days.map(|days| now.minus(Duration::from_hours(24 * days))),
     };
-    Ok(days.max(moment("from", query.from.as_deref())?))
-}
-
-fn moment(param: &str, text: Option<&str>) -> Result<Option<Timestamp>> {
-    let read = |text: &str| text.parse().map_err(|_| ApiError::bad_value(param, "must be a time"));
-    text.filter(|text| !text.is_empty()).map(read).transpose()
+    Ok(days.max(query.from))
 }

@@ -108,7 +108,7 @@ pub(crate) async fn list(
     };
     let mut spent = budgets::find(&mut tx, &account.id).await?;
     let opens = [CallClass::Text, CallClass::Media]
-        .map(|class| (class.as_str(), budget::opens(&app, &account, &mut spent, class)));
+        .map(|class| (class, budget::opens(&app, &account, &mut spent, class)));
     let data = rows.into_iter().map(|row| shape(row, &account, opens, now)).collect();
     Ok(Json(QueueList { data, pagination, lane }))
 }
@@ -116,17 +116,17 @@ pub(crate) async fn list(
 fn shape(
     row: Queued,
     account: &Account,
-    opens: [(&str, Option<Timestamp>); 2],
+    opens: [(CallClass, Option<Timestamp>); 2],
     now: Timestamp,
 ) -> QueuedShape {
-    let opens = opens.into_iter().find(|(class, _)| row.class.as_deref() == Some(class));
+    let opens = opens.into_iter().find(|(class, _)| row.class == Some(*class));
     QueuedShape {
         waits: waits(account, &row, opens.and_then(|(_, opens)| opens), now),
         due_at: (row.status == Status::Queued).then_some(row.due_at),
         message_id: row.message_id,
         conversation_id: row.conversation_id,
         state: row.status,
-        class: row.class,
+        class: row.class.map(|class| class.as_str().to_owned()),
         priority: Priority::read(row.priority),
         tries: row.attempts,
         send_at: row.send_at,

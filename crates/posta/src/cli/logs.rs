@@ -8,6 +8,7 @@ use posta_store::workspaces;
 use serde_json::json;
 
 use super::{ready_database, say};
+use crate::api::logs::Log;
 use crate::config::Config;
 
 #[derive(Debug, Args)]
@@ -36,7 +37,7 @@ pub(super) struct Logs {
     /// How many at most, the newest ones.
     #[arg(long, default_value_t = 50)]
     limit: u16,
-    /// Print one JSON object per call, with its bodies.
+    /// Print one JSON object per call, as `GET /v1/logs` shows it.
     #[arg(long)]
     json: bool,
 }
@@ -59,7 +60,11 @@ pub(super) async fn run(config: &Config, wanted: Logs) -> anyhow::Result<()> {
     drop(tx);
     db.close().await;
     for call in calls {
-        say(&if wanted.json { object(&call) } else { line(&call) });
+        if wanted.json {
+            say(&json!(Log::from(call)).to_string());
+        } else {
+            say(&line(&call));
+        }
     }
     Ok(())
 }
@@ -83,18 +88,4 @@ fn line(call: &Call) -> String {
         line.push_str(&format!("  {words}"));
     }
     line
-}
-
-fn object(call: &Call) -> String {
-    json!({
-        "id": call.id, "createdAt": call.created_at, "platform": call.platform,
-        "accountId": call.account_id, "profileId": call.profile_id, "messageId": call.message_id,
-        "requestId": call.request_id, "type": call.area, "action": call.action,
-        "callClass": call.class, "method": call.method, "host": call.host, "path": call.path,
-        "isSuccess": call.is_success, "status": call.status, "code": call.code,
-        "subcode": call.subcode, "errorType": call.kind, "words": call.words,
-        "traceId": call.trace_id, "durationMs": call.duration_ms, "requestBody": call.sent,
-        "responseBody": call.answered, "usage": call.usage,
-    })
-    .to_string()
 }

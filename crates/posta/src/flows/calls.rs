@@ -29,7 +29,7 @@ const BATCH: usize = 500;
 /// How long the first call of a batch waits for others.
 const LINGER: Duration = Duration::from_millis(250);
 
-/// How long after the stop work under way is given to make another call.
+/// How often, after the stop, it is looked whether work is under way that may call.
 const LAST: Duration = Duration::from_millis(20);
 
 /// Where calls are handed in.
@@ -250,7 +250,7 @@ fn row(Seen { id, at, whose, exchange }: Seen) -> Call {
         platform: whose.platform.name().to_owned(),
         area: told.deed.area.to_owned(),
         action: told.deed.action.to_owned(),
-        class: whose.class.map(|class| class.as_str().to_owned()),
+        class: whose.class,
         method: told.method,
         host: told.host,
         path: told.path,

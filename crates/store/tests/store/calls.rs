@@ -1,5 +1,6 @@
 //! The log of calls to platforms.
 
+use posta_core::capability::CallClass;
 use posta_core::id::{ProfileId, WorkspaceId};
 use posta_store::calls::{self, Call, Filter};
 
@@ -21,7 +22,7 @@ fn new(store: &Store, owner: &WorkspaceId) -> Call {
         platform: "instagram".into(),
         area: "messaging".into(),
         action: "send_message".into(),
-        class: Some("text".into()),
+        class: Some(CallClass::Text),
         method: "POST".into(),
         host: "graph.example".into(),
         path: "/v1/17/messages".into(),
