@@ -81,7 +81,7 @@ fn run(chore: &Chore) -> anyhow::Result<ExitCode> {
         Chore::Bench { arguments } => {
             let arguments: Vec<_> = [OsString::from("--release")]
                 .into_iter()
-                .chain(arguments.iter().cloned())
+                .chain(arguments.iter().filter(|one| *one != "--release").cloned())
                 .collect();
             return example::run(root, "bench", &arguments);
         }

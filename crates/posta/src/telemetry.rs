@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use metrics_util::MetricKindMask;
+use posta_core::failure::Code;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::FmtSpan;
 
@@ -48,6 +49,14 @@ pub fn counted() -> String {
 /// Begins to count. What is counted before is lost.
 pub fn count() {
     recorder();
+    // An alert watches for the first of these, and from nothing to one is no rise.
+    for platform in posta_platforms::ALL.iter().map(|platform| platform.name()) {
+        let unknown = Code::OutcomeUnknown.as_str();
+        metrics::counter!("posta_sends_total", "platform" => platform, "outcome" => unknown)
+            .increment(0);
+        metrics::counter!("posta_webhooks_total", "platform" => platform, "outcome" => "not_stored")
+            .increment(0);
+    }
 }
 
 /// The bounds that times and sizes are sorted by.

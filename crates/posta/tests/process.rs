@@ -140,8 +140,11 @@ impl Server {
         let mut command = command(folder, database, &["serve", "--listen", &address.to_string()]);
         let log = std::fs::File::create(folder.join("log")).unwrap();
         let child = command.stdout(Stdio::null()).stderr(log).spawn().unwrap();
-        let server = Self(child, address);
+        let mut server = Self(child, address);
         while server.call("GET", "/readyz", "", "").is_none_or(|answer| !answer.contains(" 200 ")) {
+            let ended = server.0.try_wait().unwrap();
+            let log = || std::fs::read_to_string(folder.join("log")).unwrap();
+            assert!(ended.is_none(), "it ended: {}", log());
             std::thread::yield_now();
         }
         server

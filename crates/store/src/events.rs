@@ -213,7 +213,7 @@ pub async fn delete_old(
     kind: &str,
     before: Timestamp,
     limit: i64,
-) -> Result<usize> {
+) -> Result<u64> {
     let old: Vec<(String, i64)> = sql!(tx, |c| sqlx::query_as(
         "SELECT id, seq FROM events e WHERE workspace_id = $1 AND kind = $2 AND created_at < $3
              AND NOT EXISTS (SELECT 1 FROM deliveries d
@@ -255,5 +255,5 @@ pub async fn delete_old(
     .execute(c)
     .await?
     .rows_affected());
-    Ok(old.len())
+    Ok(u64::try_from(old.len()).unwrap_or(u64::MAX))
 }

@@ -246,12 +246,13 @@ async fn turn(tx: &mut Tx, owner: &WorkspaceId, account: &AccountId, lane: &str)
 
 /// Marks the first job of every lane that has none, as one that a process of an older version wrote
 /// to. Returns how many lanes.
-pub async fn update_turns(tx: &mut Tx, limit: i64) -> Result<usize> {
+pub async fn update_turns(tx: &mut Tx, limit: i64) -> Result<u64> {
     let lost: Vec<(WorkspaceId, AccountId, String)> = sql!(tx, |c| sqlx::query_as(
         "SELECT DISTINCT workspace_id, account_id, lane FROM jobs j
          WHERE NOT is_first AND account_id IS NOT NULL
              AND NOT EXISTS (SELECT 1 FROM jobs e WHERE e.lane = j.lane
-                 AND (e.is_first OR e.lane = e.subject)) LIMIT $1"
+                 AND (e.is_first OR e.lane = e.subject))
+         ORDER BY account_id, lane LIMIT $1"
     )
     .bind(limit)
     .fetch_all(c)
@@ -267,7 +268,7 @@ pub async fn update_turns(tx: &mut Tx, limit: i64) -> Result<usize> {
         .rows_affected());
         turn(tx, owner, account, lane).await?;
     }
-    Ok(lost.len())
+    Ok(u64::try_from(lost.len()).unwrap_or(u64::MAX))
 }
 
 /// Whether the job about this row of an account waits for a time that was chosen, or for the account to

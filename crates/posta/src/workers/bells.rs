@@ -16,10 +16,7 @@ pub async fn run(app: App) {
     // By this a node knows its own voice.
     let name = app.chance.hex::<6>();
     let work = async { tokio::join!(ring(&app, &name), listen(&app, &name)) };
-    tokio::select! {
-        _ = work => app.stop.cancelled().await,
-        () = app.stop.cancelled() => {}
-    }
+    app.stop.run_until_cancelled(work).await;
 }
 
 async fn ring(app: &App, name: &str) {
@@ -38,7 +35,10 @@ async fn listen(app: &App, name: &str) {
         let error = match app.db.listen().await {
             Ok(None) => return,
             Ok(Some(listener)) => match hear(app, name, listener).await {
-                Ok(()) => continue,
+                Ok(()) => {
+                    pause(SILENCE).await;
+                    continue;
+                }
                 Err(error) => error,
             },
             Err(error) => error,

@@ -38,6 +38,8 @@ pub(super) async fn run(app: App) {
 
 async fn clean(app: &App) -> posta_store::Result<()> {
     let now = app.clock.now();
+    // First, for a lane without its turn is mail that stands still.
+    mend_lanes(app).await?;
     let mut tx = app.db.write().await?;
     idempotency::delete_old(&mut tx, now.minus(IDEMPOTENCY)).await?;
     connects::delete_expired(&mut tx, now.minus(CONNECTS)).await?;
@@ -45,8 +47,7 @@ async fn clean(app: &App) -> posta_store::Result<()> {
     told::delete_old(&mut tx, now.minus(TOLD)).await?;
     tx.commit().await?;
     clean_log(app, now).await?;
-    media::delete_orphans(app).await?;
-    mend_lanes(app).await
+    media::delete_orphans(app).await
 }
 
 /// Gives lanes back their turn in which a process of an older version has worked.
@@ -55,10 +56,12 @@ async fn mend_lanes(app: &App) -> posta_store::Result<()> {
         let mut tx = app.db.write().await?;
         let mended = jobs::update_turns(&mut tx, HANDFUL).await?;
         tx.commit().await?;
-        if mended == 0 {
+        if mended > 0 {
+            app.wake.send.notify_one();
+        }
+        if mended == 0 || app.stop.is_cancelled() {
             return Ok(());
         }
-        app.wake.send.notify_one();
     }
 }
 
@@ -76,7 +79,7 @@ async fn clean_log(app: &App, now: Timestamp) -> posta_store::Result<()> {
                 let mut tx = app.db.write().await?;
                 let gone = events::delete_old(&mut tx, owner, kind, before, HANDFUL).await?;
                 tx.commit().await?;
-                if i64::try_from(gone).unwrap_or(i64::MAX) < HANDFUL {
+                if gone == 0 || app.stop.is_cancelled() {
                     break;
                 }
             }
@@ -87,7 +90,7 @@ async fn clean_log(app: &App, now: Timestamp) -> posta_store::Result<()> {
         let before = days(app.config.events.keep_raw_days);
         let gone = inbound::delete_old(&mut tx, before, HANDFUL).await?;
         tx.commit().await?;
-        if gone == 0 {
+        if gone == 0 || app.stop.is_cancelled() {
             return Ok(());
         }
     }
@@ -98,7 +101,7 @@ async fn clean_calls(app: &App, owner: &WorkspaceId, before: Timestamp) -> posta
         let mut tx = app.db.write().await?;
         let gone = calls::delete_old(&mut tx, owner, before, HANDFUL).await?;
         tx.commit().await?;
-        if i64::try_from(gone).unwrap_or(i64::MAX) < HANDFUL {
+        if gone == 0 || app.stop.is_cancelled() {
             return Ok(());
         }
     }

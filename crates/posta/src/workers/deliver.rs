@@ -4,19 +4,16 @@
 use std::time::Duration;
 
 use posta_core::id::{EndpointId, WorkspaceId};
-use posta_core::time::{Timestamp, pause};
+use posta_core::time::Timestamp;
 use posta_store::deliveries::{self, Claimed, Lane};
 use posta_store::{Tx, endpoints};
 use tokio::sync::mpsc;
 
-use super::{LOOK, recover};
+use super::recover;
 use crate::app::App;
 use crate::flows::deliver::note::{self, Look, PATIENCE};
 use crate::flows::deliver::pace::Paces;
 use crate::flows::deliver::{self, Tried, fate};
-
-/// How long to wait when something is due and could not be taken: another node is taking it.
-const TAKEN: Duration = Duration::from_millis(10);
 
 /// What one transaction did.
 struct Cycle {
@@ -46,7 +43,8 @@ pub(super) async fn run(app: App) {
         let cycle = match cycle(&app, &paces, &tried, is_stopping).await {
             Ok(cycle) => cycle,
             Err(error) => {
-                if is_for_good(&error) {
+                // What the database refuses for good it would refuse again.
+                if !posta_store::is_outage(&error) {
                     note_apart(&app, std::mem::take(&mut tried)).await;
                 }
                 drop(busy);
@@ -80,13 +78,6 @@ pub(super) async fn run(app: App) {
     }
 }
 
-/// Whether the database refuses what it was asked, and will refuse it again.
-fn is_for_good(error: &posta_store::Error) -> bool {
-    error.as_database_error().is_some_and(|said| {
-        said.is_unique_violation() || said.is_foreign_key_violation() || said.is_check_violation()
-    })
-}
-
 /// Notes tries one by one: one that the database refuses must not hold up the others.
 async fn note_apart(app: &App, tried: Vec<Tried>) {
     for one in tried {
@@ -114,16 +105,8 @@ async fn rest(
     receiver: &mut mpsc::UnboundedReceiver<Tried>,
     paces: &mut Paces,
     tried: &mut Vec<Tried>,
-    Next { due, is_stopping }: Next,
+    Next { due: next_due, is_stopping }: Next,
 ) {
-    let now = app.clock.now();
-    let until = due.unwrap_or(now.plus(LOOK)).min(now.plus(LOOK));
-    let time = async {
-        app.clock.sleep_until(until).await;
-        if until <= now {
-            pause(TAKEN).await;
-        }
-    };
     tokio::select! {
         biased;
         Some(one) = receiver.recv() => {
@@ -132,7 +115,7 @@ async fn rest(
         }
         () = app.stop.cancelled(), if !is_stopping => {}
         () = app.wake.deliver.notified() => {}
-        () = time, if !is_stopping => {}
+        () = super::due(app, next_due), if !is_stopping => {}
     }
 }
 

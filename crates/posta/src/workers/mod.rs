@@ -39,6 +39,9 @@ pub const GRACE: Duration = Duration::from_secs(4);
 /// How long a worker sleeps at most without looking: another node may have left work.
 const LOOK: Duration = Duration::from_secs(2);
 
+/// How long to wait when something is due and could not be taken: another node is taking it.
+const TAKEN: Duration = Duration::from_millis(10);
+
 /// How long a worker waits after the database failed it.
 const RECOVER: Duration = Duration::from_secs(1);
 
@@ -178,13 +181,21 @@ async fn room(permits: &Semaphore) -> i64 {
 
 /// Waits for the bell, the time the next work is due, or the stop; `false` on the stop.
 async fn rest(app: &App, bell: &Notify, next_due: Option<Timestamp>) -> bool {
-    let latest = app.clock.now().plus(LOOK);
-    let until = next_due.map_or(latest, |due| due.min(latest));
     tokio::select! {
         biased;
         () = app.stop.cancelled() => false,
         () = bell.notified() => true,
-        () = app.clock.sleep_until(until) => true,
+        () = due(app, next_due) => true,
+    }
+}
+
+/// Waits until the next work is due, or for as long as nobody looks.
+async fn due(app: &App, next_due: Option<Timestamp>) {
+    let now = app.clock.now();
+    let until = next_due.unwrap_or(now.plus(LOOK)).min(now.plus(LOOK));
+    app.clock.sleep_until(until).await;
+    if until <= now {
+        pause(TAKEN).await;
     }
 }
 
