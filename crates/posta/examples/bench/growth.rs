@@ -38,7 +38,6 @@ pub(crate) async fn run(setting: Setting, rows: &mut Vec<Row>) -> anyhow::Result
     for size in sizes {
         seed::conversations(&world, before / seed::LENGTH, size / seed::LENGTH, 1).await?;
         seed::messages(&world, before, *size).await?;
-        seed::analyze(&world).await?;
         before = *size;
         let posta = world.serve().await?;
         for (index, (call, name)) in CALLS.into_iter().enumerate() {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use anyhow::Context;
 use posta_platforms::contract::Platform;
 
-use crate::load::{Done, Requests, closed, median};
+use crate::load::{Done, Requests, closed, median, number};
 use crate::report::Row;
 use crate::rivals::Rival;
 use crate::world::{Place, World, folder};
@@ -49,7 +49,13 @@ enum Who {
     Posta,
 }
 
-type Round = BTreeMap<Who, Done>;
+/// What came of one round.
+#[derive(Default)]
+struct Round {
+    of: BTreeMap<Who, Done>,
+    /// Which part of Posta's webhooks had been delivered when the last was answered, in percent.
+    delivered: f64,
+}
 
 /// Measures all of them once, one after the other, each as a fresh process on an empty database.
 async fn round(
@@ -58,7 +64,7 @@ async fn round(
     connections: usize,
     count: usize,
 ) -> anyhow::Result<Round> {
-    let mut round = Round::new();
+    let mut round = Round::default();
     let all = webhook::requests(platform, count + WARM, |_| 0);
     let part = |count: usize| -> (Requests, Requests) {
         (all[..WARM.min(count)].into(), all[WARM..WARM + count].into())
@@ -70,16 +76,16 @@ async fn round(
     };
     let folder = folder()?;
     let bare = floor::start("receive", folder.path(), None, &[]).await?;
-    round.insert(Who::Http, load(bare.at, count).await?);
+    round.of.insert(Who::Http, load(bare.at, count).await?);
     drop(bare);
     let place = Place::new(setting.database, folder.path())?;
     let commit = floor::start("receive", folder.path(), Some(&place.open), &[]).await?;
-    round.insert(Who::Commit, load(commit.at, count).await?);
+    round.of.insert(Who::Commit, load(commit.at, count).await?);
     drop((commit, place));
     if connections == MANY {
         for rival in Rival::ALL {
             if let Some(running) = rival.start(folder.path()).await? {
-                round.insert(Who::Rival(rival), load(running.at(), count / RIVALS).await?);
+                round.of.insert(Who::Rival(rival), load(running.at(), count / RIVALS).await?);
             }
         }
     }
@@ -89,19 +95,21 @@ async fn round(
     world.accounts(1).await?;
     world.endpoint(customer.url(endpoint::INSTANT)).await?;
     let posta = world.serve().await?;
-    round.insert(Who::Posta, load(posta.at, count).await?);
+    round.of.insert(Who::Posta, load(posta.at, count).await?);
+    round.delivered = number(customer.count()) / number(all.len()) * 100.0;
     drop((posta, graph));
     Ok(round)
 }
 
 fn tell(setting: Setting, connections: usize, rounds: &[Round], rows: &mut Vec<Row>) {
     let of = |who: Who, figure: fn(&Done) -> f64| -> Option<f64> {
-        let all: Vec<f64> = rounds.iter().filter_map(|round| round.get(&who)).map(figure).collect();
+        let all: Vec<f64> =
+            rounds.iter().filter_map(|round| round.of.get(&who)).map(figure).collect();
         (!all.is_empty()).then(|| median(all))
     };
     let share = |who: Who| -> Option<f64> {
-        let one =
-            |round: &Round| Some(round.get(&Who::Posta)?.per_second / round.get(&who)?.per_second);
+        let per_second = |round: &Round, who| Some(round.of.get(&who)?.per_second);
+        let one = |round: &Round| Some(per_second(round, Who::Posta)? / per_second(round, who)?);
         let all: Vec<f64> = rounds.iter().filter_map(one).collect();
         (!all.is_empty()).then(|| median(all))
     };
@@ -128,6 +136,11 @@ fn tell(setting: Setting, connections: usize, rounds: &[Round], rows: &mut Vec<R
             "/s",
         ),
         add("Posta", of(Who::Posta, |done| done.per_second), "/s"),
+        add(
+            "delivered by then",
+            Some(median(rounds.iter().map(|round| round.delivered).collect())),
+            "%",
+        ),
         add("p50", of(Who::Posta, |done| done.times.ms(500)), "ms"),
         if is_full { p99.map(|row| row.at_most(30.0)) } else { p99 },
         if is_full { of_commit.map(|row| row.at_least(70.0)) } else { of_commit },

@@ -29,6 +29,7 @@ mod world;
 
 use std::process::ExitCode;
 
+use anyhow::ensure;
 use clap::{Parser, Subcommand, ValueEnum};
 use futures_util::future::BoxFuture;
 use posta::telemetry::Stopwatch;
@@ -37,6 +38,7 @@ use serde_json::json;
 
 use machine::Machine;
 use report::{HEAD, Row};
+use rivals::Rival;
 
 /// Measures Posta, and prints a table.
 #[derive(Parser)]
@@ -163,14 +165,20 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
             println!("{text}");
         }
     };
-    tell(&format!("{}\n\n{HEAD}", machine.line()));
+    tell(&machine.line());
+    for rival in Rival::ALL {
+        if let Some(program) = rival.missing() {
+            tell(&format!("LEFT OUT: {rival:?} as a rival, for {program} is not installed"));
+        }
+    }
+    tell(&format!("\n{HEAD}"));
     let databases = match arguments.database {
         Which::Sqlite => vec![Database::Sqlite],
         Which::Postgres => vec![Database::Postgres],
         Which::Both => vec![Database::Sqlite, Database::Postgres],
     };
     let watch = Stopwatch::start();
-    let mut all = Vec::new();
+    let (mut all, mut failures) = (Vec::new(), Vec::new());
     for (name, bench) in ALL {
         if !arguments.only.is_empty() && !arguments.only.contains(&name) {
             continue;
@@ -178,7 +186,10 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         for database in &databases {
             let setting = Setting { database: *database, is_quick: arguments.quick, watch };
             let mut rows = Vec::new();
-            bench(setting, &mut rows).await?;
+            // What was measured before it failed, and what the others measure, is worth as much.
+            if let Err(error) = bench(setting, &mut rows).await {
+                failures.push(format!("{name:?} on {}: {error:#}", database.name()));
+            }
             rows.iter().for_each(|row| tell(&row.line()));
             all.append(&mut rows);
         }
@@ -187,5 +198,6 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
         let quick = arguments.quick;
         println!("{:#}", json!({"machine": machine, "quick": quick, "rows": all}));
     }
+    ensure!(failures.is_empty(), "not all was measured: {}", failures.join("; "));
     Ok(())
 }

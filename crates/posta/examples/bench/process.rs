@@ -73,14 +73,15 @@ impl Process {
         let of = |name: &str| read_to_string(format!("/proc/{}/{name}", self.child.id()));
         let status = of("status").context("this needs Linux's /proc")?;
         let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kilobytes = resident.and_then(|text| text.trim().strip_suffix("kB"));
-        let kilobytes: u32 = kilobytes.context("no VmRSS")?.trim().parse()?;
+        // Which it calls kB.
+        let kibibytes = resident.and_then(|text| text.trim().strip_suffix("kB"));
+        let kibibytes: u32 = kibibytes.context("no VmRSS")?.trim().parse()?;
         let stat = of("stat")?;
         // Behind the name, which may hold anything, come the numbers; these count hundredths.
         let mut fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11);
         let mut ticks = || fields.next().and_then(|ticks| ticks.parse::<u64>().ok()).unwrap_or(0);
         let processor = Duration::from_millis((ticks() + ticks()) * 10);
-        Ok(Usage { megabytes: f64::from(kilobytes) / 1000.0, processor })
+        Ok(Usage { megabytes: f64::from(kibibytes) * 1.024 / 1000.0, processor })
     }
 }
 

@@ -33,9 +33,18 @@ impl Running {
 impl Rival {
     pub(crate) const ALL: [Self; 2] = [Self::Bullmq, Self::Sqlite];
 
-    /// Starts it with empty books; `None` when Node or Redis is not installed here.
+    /// What it needs and is not installed here.
+    pub(crate) fn missing(self) -> Option<&'static str> {
+        let needed: &[_] = match self {
+            Self::Bullmq => &["node", "redis-server"],
+            Self::Sqlite => &["node"],
+        };
+        needed.iter().find(|program| !is_there(program)).copied()
+    }
+
+    /// Starts it with empty books; `None` when something that it needs is not installed here.
     pub(crate) async fn start(self, folder: &Path) -> anyhow::Result<Option<Running>> {
-        if !is_there("node") || (self == Self::Bullmq && !is_there("redis-server")) {
+        if self.missing().is_some() {
             return Ok(None);
         }
         let code = code()?;

@@ -60,7 +60,8 @@ pub(crate) async fn deliveries(
     let (owner, now) = (&world.owner.workspace, world.ids.clock().now());
     let mut tx = world.db.write().await?;
     run!(&mut tx, "deliveries.sql", count, owner, endpoint, now.as_millis() - count);
-    Ok(tx.commit().await?)
+    tx.commit().await?;
+    analyze(world).await
 }
 
 /// Adds conversations in which may be answered, shared out evenly among so many accounts.
@@ -73,11 +74,12 @@ pub(crate) async fn conversations(
     let (owner, now) = (&world.owner.workspace, world.ids.clock().now());
     let mut tx = world.db.write().await?;
     run!(&mut tx, "conversations.sql", from, to, owner, now, accounts);
-    Ok(tx.commit().await?)
+    tx.commit().await?;
+    analyze(world).await
 }
 
 /// Lets Postgres look at what was added, as it does by itself after a while.
-pub(crate) async fn analyze(world: &World) -> anyhow::Result<()> {
+async fn analyze(world: &World) -> anyhow::Result<()> {
     let mut tx = world.db.write().await?;
     if let Tx::Postgres(tx) = &mut tx {
         sqlx::query("ANALYZE").execute(&mut **tx).await?;
@@ -94,7 +96,7 @@ pub(crate) async fn messages(world: &World, from: i64, to: i64) -> anyhow::Resul
         run!(&mut tx, "messages.sql", start, end, owner, now.as_millis() - to, LENGTH);
         tx.commit().await?;
     }
-    Ok(())
+    analyze(world).await
 }
 
 /// The id of a conversation that was added.
