@@ -102,7 +102,7 @@ impl World {
 
     /// Lets as much be sent as the machine can.
     pub(crate) fn lift_limits(&mut self) {
-        self.set_platform("RATES_TEXT", "1000000/s");
+        self.set_platform("RATES_TEXT", "100000/s");
         self.set("INBOX_AUTOMATED_TURNS", "0");
     }
 
