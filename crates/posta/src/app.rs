@@ -28,6 +28,7 @@ use crate::flows::knocks::Knocks;
 use crate::flows::limits::RateLimiter;
 use crate::flows::outcome::Waiters;
 use crate::flows::signers::Signers;
+use crate::traces::Traces;
 use crate::wake::Wake;
 
 /// A handle on the running server; clones share it.
@@ -74,6 +75,8 @@ pub struct Parts {
     pub budget: Budget,
     /// Where calls to platforms are handed in to be logged.
     pub calls: Calls,
+    /// Where the steps of traces are begun.
+    pub traces: Traces,
     /// The posts that were read last.
     pub shelf: Shelf,
     /// Requests that wait for their message's outcome.
@@ -132,13 +135,15 @@ pub struct Foundation {
     pub ring: KeyRing,
     /// Where each platform is.
     pub sites: BTreeMap<&'static str, Site>,
+    /// Where the steps of traces are begun.
+    pub traces: Traces,
 }
 
 impl App {
     /// Puts the parts together. Nothing runs yet.
     #[must_use]
     pub fn new(foundation: Foundation) -> Self {
-        let Foundation { config, db, http, clock, chance, ring, sites } = foundation;
+        let Foundation { config, db, http, clock, chance, ring, sites, traces } = foundation;
         let outbound = &config.outbound;
         let guard = Guard::new(outbound.allow.clone(), outbound.ports.clone(), outbound.schemes);
         Self(Arc::new(Parts {
@@ -167,6 +172,7 @@ impl App {
             chance,
             ring,
             sites,
+            traces,
         }))
     }
 

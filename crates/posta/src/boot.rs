@@ -16,6 +16,7 @@ use tower::make::Shared;
 use crate::app::{App, Foundation, token_owner};
 use crate::config::Config;
 use crate::flows::calls;
+use crate::traces::Traces;
 use crate::{router, telemetry, workers};
 
 /// Builds the app: opens the database and makes sure that this version can use it.
@@ -34,7 +35,9 @@ pub async fn build(config: Config, clock: Clock, chance: Chance) -> anyhow::Resu
     check_schema(&db, &config.database.url).await?;
     check_master_key(&db, &ring).await?;
     let sites = sites(&config)?;
-    Ok(App::new(Foundation { config, db, http: Http::new(), clock, chance, ring, sites }))
+    let http = Http::new();
+    let traces = Traces::new(&config.telemetry, &http, &clock)?;
+    Ok(App::new(Foundation { config, db, http, clock, chance, ring, sites, traces }))
 }
 
 /// Opens the database named in the settings.
@@ -177,6 +180,7 @@ pub async fn serve(app: App, listener: TcpListener) -> anyhow::Result<()> {
         // here has not been answered, so its client knows no more than after any lost connection.
         tracing::warn!("stopped before all requests and background work had ended");
     }
+    app.traces.stop().await;
     app.db.close().await;
     ended.unwrap_or(Ok(())).context("the listener failed")
 }

@@ -16,5 +16,6 @@ pub mod router;
 mod seeded;
 
 pub mod telemetry;
+pub mod traces;
 pub mod wake;
 pub mod workers;

@@ -2,11 +2,15 @@
 
 use std::future::Future;
 
-/// The request that something is done for.
+use crate::traces::Place;
+
+/// What something is done for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origin {
     /// The id of the request of our API.
     pub request_id: Option<String>,
+    /// The place in a trace.
+    pub place: Option<Place>,
 }
 
 tokio::task_local! {
@@ -18,6 +22,12 @@ impl Origin {
     #[must_use]
     pub fn current() -> Self {
         ORIGIN.try_with(Clone::clone).unwrap_or_default()
+    }
+
+    /// Returns the place in a trace that this task is at, for a row that waits.
+    #[must_use]
+    pub fn traceparent() -> Option<String> {
+        ORIGIN.try_with(|origin| origin.place.as_ref().map(Place::written)).ok().flatten()
     }
 
     /// Does something on its behalf.

@@ -61,6 +61,8 @@ pub struct Claimed {
     pub attempts: i64,
     /// What goes first.
     pub class: Class,
+    /// The place in a trace at which the event happened.
+    pub traceparent: Option<String>,
 }
 
 /// What goes first in a lane.
@@ -216,7 +218,7 @@ pub async fn claim(
         let mut query = sqlx::QueryBuilder::new(
             "SELECT d.id, d.workspace_id, d.endpoint_id, d.event_id, e.kind AS event_kind, e.body,
                  p.url, p.secret, p.previous_secret, p.previous_secret_until, p.custom_headers,
-                 d.attempts, d.class
+                 d.attempts, d.class, e.traceparent
              FROM deliveries d JOIN events e ON e.id = d.event_id
                  JOIN endpoints p ON p.id = d.endpoint_id
              WHERE d.id IN (",

@@ -63,7 +63,12 @@ pub struct Cause {
 ///
 /// The place is taken by writing the workspace's row, which holds other writers of the workspace
 /// back until this transaction ends. So places become visible in order and without holes.
-pub async fn insert(tx: &mut Tx, event: &Event, cause: Option<&Cause>) -> Result<i64> {
+pub async fn insert(
+    tx: &mut Tx,
+    event: &Event,
+    cause: Option<&Cause>,
+    traceparent: Option<&str>,
+) -> Result<i64> {
     let seq: i64 = sql!(tx, |c| sqlx::query_scalar(
         "UPDATE workspaces SET event_seq = event_seq + 1 WHERE id = $1 RETURNING event_seq"
     )
@@ -72,8 +77,8 @@ pub async fn insert(tx: &mut Tx, event: &Event, cause: Option<&Cause>) -> Result
     .await?);
     sql!(tx, |c| sqlx::query(
         "INSERT INTO events (workspace_id, seq, id, kind, profile_id, account_id, body, created_at,
-             inbound_id, inbound_position, message_id)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+             inbound_id, inbound_position, message_id, traceparent)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
     )
     .bind(&event.workspace_id)
     .bind(seq)
@@ -86,6 +91,7 @@ pub async fn insert(tx: &mut Tx, event: &Event, cause: Option<&Cause>) -> Result
     .bind(cause.map(|cause| &cause.inbound_id))
     .bind(cause.map(|cause| cause.position))
     .bind(&event.message_id)
+    .bind(traceparent)
     .execute(c)
     .await?
     .rows_affected());

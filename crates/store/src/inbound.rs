@@ -26,6 +26,8 @@ pub struct Inbound {
     pub attempts: i64,
     /// When it came.
     pub received_at: Timestamp,
+    /// The place in a trace at which it came.
+    pub traceparent: Option<String>,
 }
 
 /// What became of a raw webhook.
@@ -64,7 +66,7 @@ pub async fn insert_all(tx: &mut Tx, rows: &[Inbound]) -> Result<()> {
 
 const INSERT: &str =
     "INSERT INTO inbound (id, platform, verified_by, body, state, attempts, due_at,
-     received_at) ";
+     received_at, traceparent) ";
 
 async fn insert_chunk(tx: &mut Transaction<'_, Sqlite>, chunk: &[Inbound]) -> Result<()> {
     let mut query = sqlx::QueryBuilder::new(INSERT);
@@ -76,7 +78,8 @@ async fn insert_chunk(tx: &mut Transaction<'_, Sqlite>, chunk: &[Inbound]) -> Re
             .push_bind(State::Pending)
             .push_bind(inbound.attempts)
             .push_bind(inbound.received_at)
-            .push_bind(inbound.received_at);
+            .push_bind(inbound.received_at)
+            .push_bind(&inbound.traceparent);
     });
     query.build().execute(&mut **tx).await?;
     Ok(())
@@ -88,13 +91,15 @@ async fn insert_arrays(tx: &mut Transaction<'_, Postgres>, rows: &[Inbound]) -> 
     let verified: Vec<_> = rows.iter().map(|row| &row.verified_by).collect();
     let bodies: Vec<&[u8]> = rows.iter().map(|row| row.body.as_slice()).collect();
     let attempts: Vec<i64> = rows.iter().map(|row| row.attempts).collect();
+    let traceparents: Vec<Option<&str>> =
+        rows.iter().map(|row| row.traceparent.as_deref()).collect();
     let times: Vec<i64> = rows.iter().map(|row| row.received_at.as_millis()).collect();
     sqlx::query(
         "INSERT INTO inbound (id, platform, verified_by, body, state, attempts, due_at,
-             received_at)
-         SELECT r.id, r.platform, r.verified_by, r.body, 'pending', r.attempts, r.at, r.at
-         FROM UNNEST($1::TEXT[], $2::TEXT[], $3::JSONB[], $4::BYTEA[], $5::BIGINT[], $6::BIGINT[])
-             AS r (id, platform, verified_by, body, attempts, at)",
+             received_at, traceparent)
+         SELECT r.id, r.platform, r.verified_by, r.body, 'pending', r.attempts, r.at, r.at, r.traceparent
+         FROM UNNEST($1::TEXT[], $2::TEXT[], $3::JSONB[], $4::BYTEA[], $5::BIGINT[], $6::BIGINT[],
+             $7::TEXT[]) AS r (id, platform, verified_by, body, attempts, at, traceparent)",
     )
     .bind(of(|row| row.id.as_str()))
     .bind(of(|row| &row.platform))
@@ -102,6 +107,7 @@ async fn insert_arrays(tx: &mut Transaction<'_, Postgres>, rows: &[Inbound]) -> 
     .bind(bodies)
     .bind(attempts)
     .bind(times)
+    .bind(traceparents)
     .execute(&mut **tx)
     .await?;
     Ok(())
@@ -122,7 +128,7 @@ pub async fn claim(
              ORDER BY due_at, id LIMIT $3",
         ") UPDATE inbound SET attempts = attempts + 1, due_at = $2
          WHERE id IN (SELECT id FROM due)
-         RETURNING id, platform, verified_by, body, attempts, received_at",
+         RETURNING id, platform, verified_by, body, attempts, received_at, traceparent",
         |text, c| sqlx::query_as(text).bind(now).bind(until).bind(limit).fetch_all(c).await
     )?;
     rows.sort_by(|a, b| a.id.cmp(&b.id));
@@ -256,7 +262,7 @@ pub async fn list(tx: &mut Tx, state: State, limit: i64) -> Result<Vec<Listed>> 
 /// Finds the newest webhook of a platform, whatever became of it.
 pub async fn find_newest(tx: &mut Tx, platform: &str) -> Result<Option<Inbound>> {
     sql!(tx, |c| sqlx::query_as(
-        "SELECT id, platform, verified_by, body, attempts, received_at FROM inbound
+        "SELECT id, platform, verified_by, body, attempts, received_at, traceparent FROM inbound
          WHERE platform = $1 ORDER BY id DESC LIMIT 1"
     )
     .bind(platform)
@@ -266,12 +272,14 @@ pub async fn find_newest(tx: &mut Tx, platform: &str) -> Result<Option<Inbound>>
 
 /// Finds a webhook, whatever became of it.
 pub async fn find(tx: &mut Tx, id: &InboundId) -> Result<Option<Inbound>> {
-    sql!(tx, |c| sqlx::query_as(
-        "SELECT id, platform, verified_by, body, attempts, received_at FROM inbound WHERE id = $1"
+    sql!(tx, |c| {
+        sqlx::query_as(
+        "SELECT id, platform, verified_by, body, attempts, received_at, traceparent FROM inbound WHERE id = $1"
     )
     .bind(id)
     .fetch_optional(c)
-    .await)
+    .await
+    })
 }
 
 /// Puts all webhooks in a state back into the queue. Returns how many there were.

@@ -42,12 +42,14 @@ pub struct Job {
     pub send_at: Option<Timestamp>,
     /// The request that asked for it.
     pub origin: Option<String>,
+    /// The place in a trace at which it was asked for.
+    pub traceparent: Option<String>,
 }
 
 macro_rules! columns {
     () => {
         "id, kind, lane, workspace_id, subject, attempts, due_at, created_at, hold_until, account_id,
-             class, priority, send_at, origin"
+             class, priority, send_at, origin, traceparent"
     };
 }
 
@@ -56,8 +58,8 @@ pub async fn insert(tx: &mut Tx, job: &Job) -> Result<()> {
     budgets::update_due(tx, &job.workspace_id, &job.account_id, job.due_at).await?;
     sql!(tx, |c| sqlx::query(
         "INSERT INTO jobs (id, kind, lane, workspace_id, subject, attempts, due_at, created_at,
-             hold_until, account_id, class, priority, send_at, origin, is_first)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,
+             hold_until, account_id, class, priority, send_at, origin, traceparent, is_first)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
              $3 <> $5 AND NOT EXISTS (SELECT 1 FROM jobs WHERE lane = $3))"
     )
     .bind(&job.id)
@@ -74,6 +76,7 @@ pub async fn insert(tx: &mut Tx, job: &Job) -> Result<()> {
     .bind(job.priority)
     .bind(job.send_at)
     .bind(&job.origin)
+    .bind(&job.traceparent)
     .execute(c)
     .await?
     .rows_affected());

@@ -151,6 +151,12 @@ impl Exchange {
         self
     }
 
+    /// The method.
+    #[must_use]
+    pub fn method(&self) -> &str {
+        &self.method
+    }
+
     /// The status of the answer, when there was one.
     #[must_use]
     pub fn status(&self) -> Option<u16> {

@@ -81,6 +81,7 @@ async fn raw(world: &World, count: usize) -> anyhow::Result<()> {
                 body: request[head..].to_vec(),
                 attempts: 0,
                 received_at: world.ids.clock().now(),
+                traceparent: None,
             }
         };
         let rows: Vec<_> = chunk.iter().map(|request| of(request)).collect();

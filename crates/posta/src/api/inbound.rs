@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::flows::ingest::NotStored;
 use crate::flows::knocks;
 use crate::flows::signers::Age;
+use crate::origin::Origin;
 
 /// The largest webhook that is taken.
 const LARGEST: usize = 1 << 20;
@@ -88,6 +89,7 @@ async fn receive(
         body: body.to_vec(),
         attempts: 0,
         received_at: app.clock.now(),
+        traceparent: Origin::traceparent(),
     };
     app.ingest.store(row).await.map_err(|not_stored| {
         count(platform.name(), "not_stored");

@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::flows::limits::Standing;
 use crate::origin::Origin;
 use crate::telemetry::Stopwatch;
+use crate::traces::{Kind, Place, Step, TRACEPARENT};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -35,7 +36,8 @@ pub(crate) async fn observe(State(app): State<App>, mut request: Request, next: 
         .extensions()
         .get::<MatchedPath>()
         .map_or_else(|| "(none)".to_owned(), |path| path.as_str().to_owned());
-    let origin = Origin { request_id: Some(id.clone()) };
+    let mut step = begin(&app, &request, &route);
+    let origin = Origin { request_id: Some(id.clone()), place: step.place() };
     let span = tracing::info_span!("request", request.id = %id);
     let mut response = origin.scope(next.run(request)).instrument(span.clone()).await;
     let _in_span = span.enter();
@@ -52,8 +54,29 @@ pub(crate) async fn observe(State(app): State<App>, mut request: Request, next: 
     headers.insert("x-ratelimit-remaining", standing.remaining.into());
     headers.insert("x-ratelimit-reset", standing.reset.as_seconds().into());
     let status = response.status().as_u16();
+    step.status(status);
+    if status >= 500 {
+        step.fail(|| "the server failed".to_owned());
+    }
     tracing::info!(%method, route, status, duration_ms = watch.millis(), "request");
     response
+}
+
+/// Begins the step of a request, as part of its caller's trace if that is one of our customers'.
+fn begin(app: &App, request: &Request, route: &str) -> Step {
+    let is_api = route.starts_with("/v1/");
+    // Probes and pages would only fill the collector.
+    if !app.traces.is_on()
+        || !(is_api || ["/webhooks/", "/connect/"].iter().any(|of| route.starts_with(of)))
+    {
+        return Step::none();
+    }
+    let header = request.headers().get(TRACEPARENT).filter(|_| is_api);
+    let parent = header.and_then(|value| Place::read(value.to_str().ok()?));
+    let name = || format!("{} {route}", request.method());
+    let mut step = app.traces.begin(Kind::Server, name, parent.as_ref());
+    step.about("http.route", route);
+    step
 }
 
 fn is_request_id(text: &str) -> bool {

@@ -49,6 +49,8 @@ pub struct Config {
     pub inbox: Inbox,
     /// `[logs]`.
     pub logs: Logs,
+    /// `[telemetry]`.
+    pub telemetry: Telemetry,
     /// `[log]`.
     pub log: Log,
     /// `[platforms.…]`, one per platform.
@@ -256,6 +258,17 @@ pub struct Logs {
     pub keep_days: u32,
 }
 
+/// `[telemetry]`: where traces go.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Telemetry {
+    /// `telemetry.otlp_endpoint`: the collector that takes traces, with the path for them.
+    #[serde(deserialize_with = "collector")]
+    pub otlp_endpoint: Option<Url>,
+    /// `telemetry.sample_percent`: how many of a hundred traces that begin here are kept.
+    #[serde(deserialize_with = "whole::<0, 100, _, _>")]
+    pub sample_percent: u32,
+}
+
 /// `[log]`: what is logged and how.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Log {
@@ -320,6 +333,19 @@ fn parsed<'de, T: FromStr<Err = String>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<T, D::Error> {
     String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+}
+
+fn collector<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Url>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let url = text.parse().ok().filter(|url: &Url| matches!(url.scheme(), "http" | "https"));
+    let mut url = url.ok_or_else(|| serde::de::Error::custom("must be an http or https URL"))?;
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.pop_if_empty().extend(["v1", "traces"]);
+    }
+    Ok(Some(url))
 }
 
 fn public_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Url, D::Error> {

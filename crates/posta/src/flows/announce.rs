@@ -10,6 +10,7 @@ use posta_store::{Tx, profiles};
 
 use super::events::{Envelope, Payload, ProfileBlock};
 use crate::app::App;
+use crate::origin::Origin;
 
 /// The events that this version announces.
 pub const ANNOUNCED: &[&str] = &[
@@ -183,7 +184,8 @@ pub async fn record(app: &App, tx: &mut Tx, new: New<'_>) -> posta_store::Result
         body,
         created_at: now,
     };
-    let seq = events::insert(tx, &event, new.cause).await?;
+    let traceparent = Origin::traceparent();
+    let seq = events::insert(tx, &event, new.cause, traceparent.as_deref()).await?;
     Ok(Placed { seq, event })
 }
 

@@ -18,6 +18,7 @@ use tokio::sync::{Mutex, Notify, mpsc};
 
 use crate::app::App;
 use crate::origin::Origin;
+use crate::traces::{Kind, Traces};
 
 /// How many calls wait to be written, and how many bytes they may be.
 const QUEUE: usize = 4096;
@@ -61,7 +62,7 @@ pub struct Whose {
     account_id: Option<AccountId>,
     class: Option<CallClass>,
     message_id: Option<MessageId>,
-    request_id: Option<String>,
+    origin: Origin,
 }
 
 impl Whose {
@@ -86,7 +87,7 @@ impl Whose {
             account_id: None,
             class: None,
             message_id: None,
-            request_id: Origin::current().request_id,
+            origin: Origin::current(),
         }
     }
 
@@ -105,12 +106,14 @@ impl Whose {
     /// Returns the client for these calls.
     #[must_use]
     pub fn http(self, app: &App, http: &Http) -> Http {
-        http.watched(Arc::new(Watcher { queue: Arc::clone(&app.calls.0), whose: self }))
+        let (queue, traces) = (Arc::clone(&app.calls.0), app.traces.clone());
+        http.watched(Arc::new(Watcher { queue, traces, whose: self }))
     }
 }
 
 struct Watcher {
     queue: Arc<Queue>,
+    traces: Traces,
     whose: Whose,
 }
 
@@ -126,6 +129,13 @@ impl Watch for Watcher {
             .increment(1);
         metrics::histogram!("posta_platform_call_seconds", "platform" => platform)
             .record(exchange.took().as_secs_f64());
+        let name = || format!("{} {platform}", exchange.method());
+        let parent = self.whose.origin.place.as_ref();
+        let mut step = self.traces.begun(Kind::Client, name, parent, exchange.took());
+        match exchange.status() {
+            Some(status) => step.status(status),
+            None => step.fail(|| "no answer".to_owned()),
+        }
         if self.queue.is_on {
             self.queue.put(self.whose.clone(), exchange);
         }
@@ -261,7 +271,7 @@ fn row(Seen { id, at, whose, exchange }: Seen) -> Call {
         kind: told.said.kind,
         words: told.said.message.or(told.problem),
         trace_id: told.said.trace_id,
-        request_id: whose.request_id,
+        request_id: whose.origin.request_id,
         message_id: whose.message_id,
         sent: told.sent,
         answered: told.answered,

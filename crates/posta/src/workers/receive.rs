@@ -9,6 +9,8 @@ use posta_store::inbound::{self, Inbound};
 use super::tend;
 use crate::app::App;
 use crate::flows::receive::{receive, receive_apart};
+use crate::origin::Origin;
+use crate::traces::{Kind, Place};
 
 /// How many webhooks share a transaction; a few, so that accepting new ones never waits long.
 const BATCH: i64 = 32;
@@ -47,7 +49,7 @@ async fn work_together(app: &App) -> posta_store::Result<usize> {
         if events >= EVENTS || is_in_the_way {
             break;
         }
-        events += receive(app, &mut tx, row).await?;
+        events += going_on(app, row, Box::pin(receive(app, &mut tx, row))).await?;
         count += 1;
     }
     tx.commit().await?;
@@ -67,7 +69,10 @@ async fn work_apart(app: &App) -> posta_store::Result<usize> {
     }
     tx.commit().await?;
     for row in &rows {
-        let problem = match AssertUnwindSafe(receive_apart(app, row)).catch_unwind().await {
+        let problem = match AssertUnwindSafe(going_on(app, row, Box::pin(receive_apart(app, row))))
+            .catch_unwind()
+            .await
+        {
             Ok(problem) => problem?,
             Err(_) => Some("the program failed over it; see the log".to_owned()),
         };
@@ -80,6 +85,16 @@ async fn work_apart(app: &App) -> posta_store::Result<usize> {
     }
     app.wake.of_news();
     Ok(rows.len())
+}
+
+/// Does the work as part of the trace that began when the webhook came.
+async fn going_on<F: Future>(app: &App, row: &Inbound, work: F) -> F::Output {
+    let Some(parent) = row.traceparent.as_deref().and_then(Place::read) else {
+        return work.await;
+    };
+    let mut step = app.traces.begin(Kind::Consumer, || "receive".to_owned(), Some(&parent));
+    step.about("inbound.id", &row.id);
+    Origin { request_id: None, place: step.place() }.scope(work).await
 }
 
 /// Why a webhook waits over which the program ended.

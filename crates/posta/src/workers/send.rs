@@ -12,6 +12,7 @@ use super::{room, tend};
 use crate::app::App;
 use crate::flows::send;
 use crate::origin::Origin;
+use crate::traces::{Kind, Place};
 
 /// How many calls to platforms are under way at once.
 const CONCURRENCY: usize = 128;
@@ -62,11 +63,14 @@ async fn work(app: &App, permits: &Arc<Semaphore>, calls: &Busy) -> posta_store:
         let permit = Arc::clone(permits).try_acquire_owned();
         let (app, busy, call) = (app.clone(), app.under_way.enter(), calls.enter(&job.account_id));
         app.tasks.clone().spawn(async move {
-            let origin = Origin { request_id: job.origin.clone() };
+            let parent = job.traceparent.as_deref().and_then(Place::read);
+            let mut step = app.traces.begin(Kind::Consumer, || "send".to_owned(), parent.as_ref());
+            step.about("message.id", &job.subject);
+            let origin = Origin { request_id: job.origin.clone(), place: step.place() };
             if let Err(error) = origin.scope(Box::pin(send::attempt(&app, &job))).await {
                 tracing::error!(job.id = %job.id, %error, "a send's outcome could not be noted");
             }
-            drop((permit, busy, call));
+            drop((step, permit, busy, call));
             app.wake.send.again();
         });
     }

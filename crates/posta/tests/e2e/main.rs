@@ -41,4 +41,5 @@ mod schedule;
 mod scope;
 mod send;
 mod support;
+mod traces;
 mod windows;

@@ -112,6 +112,7 @@ story! {
             verified_by: posta_store::Json(vec![None]),
             body: body.as_bytes().to_vec(),
             attempts: 0,
+            traceparent: None,
             received_at: stage.clock.now(),
         };
         posta_store::inbound::insert_all(&mut tx, &[row]).await.unwrap();

@@ -32,6 +32,7 @@ fn new(store: &Store, body: &[u8], received_at: Timestamp) -> Inbound {
         verified_by: Json(vec![None]),
         body: body.to_vec(),
         attempts: 0,
+        traceparent: Some("00-1".into()),
         received_at,
     }
 }

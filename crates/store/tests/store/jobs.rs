@@ -51,6 +51,7 @@ fn new(store: &Store, lane: &str, due_at: i64) -> Job {
         priority: 1,
         send_at: Some(at(7)),
         origin: Some("r-1".into()),
+        traceparent: Some("00-1".into()),
     }
 }
 

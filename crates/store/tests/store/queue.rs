@@ -45,6 +45,7 @@ async fn scene(store: &Store, account: &Account, thread: &str) -> Scene {
             priority: 1,
             send_at: None,
             origin: None,
+            traceparent: None,
         };
         let mut tx = store.write().await;
         jobs::insert(&mut tx, &job).await.unwrap();

@@ -147,6 +147,7 @@ async fn what_stands_in_raw_webhooks(store: &Store) {
         verified_by: Json(vec![None]),
         body: NUL.into(),
         attempts: 0,
+        traceparent: None,
         received_at: at(0),
     };
     let mut tx = store.write().await;
@@ -280,7 +281,7 @@ async fn what_endpoints_answer(store: &Store) {
         created_at: at(0),
     };
     let mut tx = store.write().await;
-    events::insert(&mut tx, &event, None).await.unwrap();
+    events::insert(&mut tx, &event, None, None).await.unwrap();
     attempts::insert_all(&mut tx, &[attempt]).await.unwrap();
     let filter = Filter { among: std::slice::from_ref(&endpoint.id), ..Filter::default() };
     let rows = attempts::list(&mut tx, &owner, &filter, 9, 0).await.unwrap();

@@ -22,7 +22,9 @@ use posta_store::events::Event;
 use sha2::Sha256;
 
 use crate::app::{App, Busy};
+use crate::origin::Origin;
 use crate::telemetry::Stopwatch;
+use crate::traces::{Kind, Place, TRACEPARENT};
 
 /// How much of an endpoint's answer is kept, in bytes.
 const ANSWER: usize = 10_000;
@@ -52,6 +54,8 @@ pub struct Parcel<'a> {
     pub number: i64,
     /// Whether a person asked for it as a test.
     pub is_test: bool,
+    /// The place in the trace that the event is part of.
+    pub place: Option<Place>,
 }
 
 /// Says for people what came of a try that failed.
@@ -99,6 +103,7 @@ pub async fn attempt(app: &App, delivery: Claimed, busy: Busy) -> Tried {
         custom_headers: delivery.custom_headers.as_ref(),
         number: delivery.attempts,
         is_test: false,
+        place: delivery.traceparent.as_deref().and_then(Place::read),
     };
     let (attempt, retry_after) = post(app, &parcel).await;
     Tried { delivery, attempt, retry_after, busy }
@@ -136,6 +141,7 @@ pub async fn bring(
             custom_headers: endpoint.custom_headers.as_ref(),
             number: before + 1,
             is_test: occasion == Occasion::Test,
+            place: Origin::current().place,
         },
     )
     .await;
@@ -150,7 +156,11 @@ pub async fn bring(
 
 async fn post(app: &App, parcel: &Parcel<'_>) -> (Attempt, Option<Duration>) {
     let watch = Stopwatch::start();
-    let result = exchange(app, parcel).await;
+    let name = || format!("deliver {}", parcel.kind);
+    let mut step = app.traces.begin(Kind::Client, name, parcel.place.as_ref());
+    step.about("event.id", parcel.event);
+    step.about("endpoint.id", parcel.endpoint);
+    let result = exchange(app, parcel, step.place()).await;
     let mut attempt = Attempt {
         id: app.ids.next(),
         workspace_id: parcel.workspace.clone(),
@@ -171,10 +181,14 @@ async fn post(app: &App, parcel: &Parcel<'_>) -> (Attempt, Option<Duration>) {
         Ok((status, body, wait)) => {
             retry_after = wait;
             attempt.is_success = (200..300).contains(&status);
+            step.status(status);
             attempt.status_code = Some(i64::from(status));
             attempt.response_body = Some(body);
         }
         Err(problem) => attempt.error = Some(problem),
+    }
+    if !attempt.is_success {
+        step.fail(|| said(&attempt));
     }
     let outcome = if attempt.is_success { "delivered" } else { "failed" };
     metrics::counter!("posta_deliveries_total", "outcome" => outcome).increment(1);
@@ -190,7 +204,7 @@ async fn post(app: &App, parcel: &Parcel<'_>) -> (Attempt, Option<Duration>) {
 /// The status, the beginning of the body, and how long the endpoint wants to be left alone.
 type Answer = (u16, String, Option<Duration>);
 
-async fn exchange(app: &App, parcel: &Parcel<'_>) -> Result<Answer, String> {
+async fn exchange(app: &App, parcel: &Parcel<'_>, place: Option<Place>) -> Result<Answer, String> {
     let url = parcel.url.parse().map_err(|_| "the endpoint's URL is not one".to_owned())?;
     let open = |sealed: &Sealed| {
         app.ring
@@ -211,6 +225,9 @@ async fn exchange(app: &App, parcel: &Parcel<'_>) -> Result<Answer, String> {
     let previous = previous.map(|(sealed, _)| open(sealed)).transpose()?;
     for (name, value) in headers(parcel, &open(parcel.secret)?, previous.as_ref(), now) {
         request = request.header(name, value);
+    }
+    if let Some(place) = place {
+        request = request.header(TRACEPARENT, place.written());
     }
     let reply = app.guarded.probe(request.body(parcel.body.to_owned()), ANSWER).await?;
     let text = String::from_utf8_lossy(&reply.body).replace('\0', "\u{fffd}");
@@ -277,7 +294,15 @@ pub fn headers(
 #[must_use]
 pub fn is_ours(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    let fixed = ["content-type", "content-length", "user-agent", "host", "transfer-encoding"];
+    let fixed = [
+        "content-type",
+        "content-length",
+        "user-agent",
+        "host",
+        "transfer-encoding",
+        TRACEPARENT,
+        "tracestate",
+    ];
     fixed.contains(&name.as_str())
         || ["x-zernio-", "x-late-", "webhook-"].iter().any(|prefix| name.starts_with(prefix))
 }
@@ -334,6 +359,7 @@ mod tests {
             custom_headers: None,
             number: 1,
             is_test: false,
+            place: None,
         };
         let sent = headers(&parcel, &secret, None, Timestamp::from_millis(1_614_265_330_000));
         let header = |wanted: &str| {
@@ -384,7 +410,11 @@ mod tests {
 
     #[test]
     fn a_customer_cannot_replace_our_headers() {
-        assert!(["X-Zernio-Signature", "Webhook-Id", "content-TYPE"].into_iter().all(is_ours));
+        assert!(
+            ["X-Zernio-Signature", "Webhook-Id", "content-TYPE", "Traceparent"]
+                .into_iter()
+                .all(is_ours)
+        );
         assert!(!is_ours("authorization"));
     }
 }

@@ -158,6 +158,7 @@ pub async fn enqueue(
             priority: request.priority.unwrap_or_else(|| Priority::of(request.sent_via)) as i64,
             send_at: request.send_at,
             origin: origin::Origin::current().request_id,
+            traceparent: origin::Origin::traceparent(),
         };
         jobs::insert(tx, &job).await?;
         first.get_or_insert(message.id);
