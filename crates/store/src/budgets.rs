@@ -11,6 +11,7 @@ use posta_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 
+use crate::deliveries::Behind;
 use crate::sql::{claim, sql};
 use crate::text::json;
 use crate::{Result, Tx};
@@ -138,4 +139,26 @@ pub async fn find_next_due(tx: &mut Tx) -> Result<Option<Timestamp>> {
     sql!(tx, |c| sqlx::query_scalar("SELECT MIN(due_at) FROM budgets WHERE due_at IS NOT NULL")
         .fetch_one(c)
         .await)
+}
+
+/// Lists the accounts whose oldest job, of those that are first in their lanes, has been due for longest,
+/// whatever holds it up.
+pub async fn list_behind(tx: &mut Tx, now: Timestamp, limit: i64) -> Result<Vec<Behind>> {
+    sql!(tx, |c| {
+        sqlx::query_as(
+        "SELECT u.account_id AS lane, MIN(u.job_due_at) AS due_at FROM (
+             SELECT b.account_id, (SELECT MIN(j.due_at) FROM jobs j WHERE j.account_id = b.account_id
+                 AND j.class = k.class AND j.priority = k.priority AND j.is_first) AS job_due_at
+             FROM budgets b CROSS JOIN (
+                 SELECT 'text' AS class, 0 AS priority UNION ALL SELECT 'media', 0
+                 UNION ALL SELECT 'text', 1 UNION ALL SELECT 'media', 1
+                 UNION ALL SELECT 'text', 2 UNION ALL SELECT 'media', 2) k
+             WHERE b.due_at IS NOT NULL) u
+         WHERE u.job_due_at <= $1 GROUP BY u.account_id ORDER BY 2, 1 LIMIT $2"
+    )
+    .bind(now)
+    .bind(limit)
+    .fetch_all(c)
+    .await
+    })
 }

@@ -52,9 +52,9 @@ pub(crate) async fn ready(State(app): State<App>) -> (StatusCode, Json<Probe>) {
     }
 }
 
-/// A lane is told of by its name once its oldest work has been due for so long, and so many of them.
+/// A lane is told of by its name once its oldest work has been due for so long, and so many of each kind.
 const BEHIND: Duration = Duration::from_secs(10);
-const WORST: i64 = 5;
+const WORST: i64 = 20;
 
 /// How long the oldest work of each kind has been due.
 async fn lags(app: &App, tx: &mut Tx) -> Result<()> {
@@ -69,10 +69,16 @@ async fn lags(app: &App, tx: &mut Tx) -> Result<()> {
         let lag = due.filter(|due| *due < now).map(|due| now.since(due)).unwrap_or_default();
         metrics::gauge!("posta_lag_seconds", "work" => work).set(lag.as_secs_f64());
     }
-    for behind in deliveries::list_behind(tx, now.minus(BEHIND), WORST).await? {
-        let labels = [("work", "deliver".to_owned()), ("lane", behind.lane)];
-        let lag = now.since(behind.due_at).as_secs_f64();
-        metrics::gauge!("posta_lane_lag_seconds", &labels).set(lag);
+    let before = now.minus(BEHIND);
+    for (work, lanes) in [
+        ("send", budgets::list_behind(tx, before, WORST).await?),
+        ("deliver", deliveries::list_behind(tx, before, WORST).await?),
+    ] {
+        for behind in lanes {
+            let labels = [("work", work.to_owned()), ("lane", behind.lane)];
+            let lag = now.since(behind.due_at).as_secs_f64();
+            metrics::gauge!("posta_lane_lag_seconds", &labels).set(lag);
+        }
     }
     Ok(())
 }

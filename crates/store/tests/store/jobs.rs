@@ -7,6 +7,7 @@ use posta_core::capability::CallClass;
 use posta_core::id::{AccountId, JobId, WorkspaceId};
 use posta_store::accounts::{self, State};
 use posta_store::budgets::{self, Class};
+use posta_store::deliveries::Behind;
 use posta_store::jobs::{self, Job};
 use posta_store::{Db, Tx};
 use tokio::task::JoinSet;
@@ -30,6 +31,7 @@ both! {
     every_workspace_gets_its_turn,
     what_is_spent_is_kept_and_locked,
     what_is_held_is_released_for_its_account,
+    the_accounts_furthest_behind_come_first,
 }
 
 const WORKSPACE: &str = "019b7447a117bbbbbbbbbbbb";
@@ -209,6 +211,31 @@ async fn a_lane_moves_to_the_end_of_another(store: &Store) {
         assert_eq!((ids(&taken), taken[0].attempts), (vec![id.as_str()], 1));
         finish(&store.db, &taken[0]).await;
     }
+}
+
+async fn the_accounts_furthest_behind_come_first(store: &Store) {
+    let (first, second, third): (AccountId, AccountId, AccountId) =
+        (store.id(), store.id(), store.id());
+    for (account, class, priority, lane, due) in [
+        (&first, CallClass::Text, 2, "a", 20),
+        // Behind the one before it, whatever its own time.
+        (&first, CallClass::Text, 2, "a", 5),
+        (&second, CallClass::Text, 1, "b", 30),
+        (&second, CallClass::Media, 0, "c", 10),
+        (&third, CallClass::Media, 1, "d", 50),
+    ] {
+        let account_id = account.clone();
+        add(store, &Job { account_id, class, priority, ..new(store, lane, due) }).await;
+    }
+    let timed = Job { account_id: third.clone(), subject: "e".into(), ..new(store, "e", 0) };
+    add(store, &timed).await;
+    let mut tx = store.write().await;
+    // Parked until later, and behind all the same.
+    budgets::update_seen(&mut tx, &second, &budgets::Spent::new(), Some(at(90))).await.unwrap();
+    let lane = |account: &AccountId, due| Behind { lane: account.to_string(), due_at: at(due) };
+    let behind = budgets::list_behind(&mut tx, at(45), 9).await.unwrap();
+    assert_eq!(behind, [lane(&second, 10), lane(&first, 20)]);
+    assert_eq!(budgets::list_behind(&mut tx, at(45), 1).await.unwrap(), behind[..1]);
 }
 
 async fn what_is_held_is_released_for_its_account(store: &Store) {

@@ -140,6 +140,7 @@ async fn the_claims_use_an_index(store: &Store) {
     deliveries::list_behind(&mut tx, at(0), 1).await.unwrap();
     budgets::claim(&mut tx, at(0), 1).await.unwrap();
     budgets::find_next_due(&mut tx).await.unwrap();
+    budgets::list_behind(&mut tx, at(0), 1).await.unwrap();
     let account = store.id();
     jobs::claim(&mut tx, (&account, CallClass::Text), at(0), at(1), 1).await.unwrap();
     jobs::find_due(&mut tx, &account, CallClass::Text).await.unwrap();
@@ -158,6 +159,7 @@ async fn the_claims_use_an_index(store: &Store) {
         ("SELECT MIN(due_at) FROM budgets", "budgets_due"),
         ("UPDATE jobs SET attempts", "jobs_by_turn"),
         ("SELECT MIN(due_at) FROM (", "jobs_by_turn"),
+        ("SELECT u.account_id AS lane", "jobs_by_turn"),
         ("SELECT j.lane, m.conversation_id", "jobs_by_time"),
         ("SELECT MIN(send_at) FROM jobs", "jobs_by_time"),
     ] {
