@@ -272,14 +272,13 @@ pub async fn find_newest(tx: &mut Tx, platform: &str) -> Result<Option<Inbound>>
 
 /// Finds a webhook, whatever became of it.
 pub async fn find(tx: &mut Tx, id: &InboundId) -> Result<Option<Inbound>> {
-    sql!(tx, |c| {
-        sqlx::query_as(
-        "SELECT id, platform, verified_by, body, attempts, received_at, traceparent FROM inbound WHERE id = $1"
+    sql!(tx, |c| sqlx::query_as(
+        "SELECT id, platform, verified_by, body, attempts, received_at, traceparent FROM inbound
+         WHERE id = $1"
     )
     .bind(id)
     .fetch_optional(c)
-    .await
-    })
+    .await)
 }
 
 /// Puts all webhooks in a state back into the queue. Returns how many there were.

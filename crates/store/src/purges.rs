@@ -124,8 +124,8 @@ pub async fn list_inbound(
     limit: i64,
 ) -> Result<Vec<Looked>> {
     sql!(tx, |c| sqlx::query_as(
-        "SELECT id, platform, verified_by, body, attempts, received_at, state FROM inbound
-         WHERE id > $1 AND platform = $2 AND received_at <= $3 ORDER BY id LIMIT $4"
+        "SELECT id, platform, verified_by, body, attempts, received_at, traceparent, state
+         FROM inbound WHERE id > $1 AND platform = $2 AND received_at <= $3 ORDER BY id LIMIT $4"
     )
     .bind(text(place))
     .bind(platform)
