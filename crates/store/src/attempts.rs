@@ -3,7 +3,9 @@
 use posta_core::id::{AttemptId, EndpointId, EventId, WorkspaceId};
 use posta_core::time::Timestamp;
 
-use crate::sql::{push_among, sql};
+use sqlx::{Postgres, QueryBuilder, Sqlite, Transaction};
+
+use crate::sql::{chunks, push_among, sql};
 use crate::text::text;
 use crate::{Result, Tx};
 
@@ -84,44 +86,98 @@ pub struct Filter<'a> {
     pub event: Option<&'a str>,
 }
 
-/// How many rows one statement inserts; both databases bound the number of parameters.
-const CHUNK: usize = 1000;
+/// The columns, the rows of which stand before this as `tried`, or follow.
+macro_rules! columns {
+    ($before:literal, $after:literal) => {
+        concat!(
+            $before,
+            "(id, workspace_id, endpoint_id, event_id, is_test, url, is_success, status_code,
+                 response_body, error, number, response_ms, created_at)",
+            $after
+        )
+    };
+}
+
+/// Adds what was tried, each once, and nothing of what was deleted meanwhile.
+macro_rules! insert {
+    () => {
+        columns!(
+            ") INSERT INTO attempts ",
+            " SELECT t.* FROM tried t
+              WHERE EXISTS (SELECT 1 FROM endpoints p WHERE p.id = t.endpoint_id)
+                  AND EXISTS (SELECT 1 FROM events e WHERE e.id = t.event_id)
+              ON CONFLICT (id) DO NOTHING"
+        )
+    };
+}
 
 /// Adds tries to the log, each once however often it is added, and none of what was deleted meanwhile.
 pub async fn insert_all(tx: &mut Tx, attempts: &[Attempt]) -> Result<()> {
-    for chunk in attempts.chunks(CHUNK) {
-        sql!(tx, |c| {
-            let mut query = sqlx::QueryBuilder::new(
-                "WITH tried (id, workspace_id, endpoint_id, event_id, is_test, url, is_success,
-                     status_code, response_body, error, number, response_ms, created_at) AS (",
-            );
-            query.push_values(chunk, |mut row, attempt| {
-                row.push_bind(&attempt.id)
-                    .push_bind(&attempt.workspace_id)
-                    .push_bind(&attempt.endpoint_id)
-                    .push_bind(&attempt.event_id)
-                    .push_bind(attempt.is_test)
-                    .push_bind(text(&attempt.url))
-                    .push_bind(attempt.is_success)
-                    .push_bind(attempt.status_code)
-                    .push_bind(attempt.response_body.as_deref().map(text))
-                    .push_bind(attempt.error.as_deref().map(text))
-                    .push_bind(attempt.number)
-                    .push_bind(attempt.response_ms)
-                    .push_bind(attempt.created_at);
-            });
-            query.push(
-                ") INSERT INTO attempts (id, workspace_id, endpoint_id, event_id, is_test, url,
-                     is_success, status_code, response_body, error, number, response_ms,
-                     created_at)
-                 SELECT t.* FROM tried t WHERE EXISTS (SELECT 1 FROM endpoints p
-                     WHERE p.id = t.endpoint_id) AND EXISTS (SELECT 1 FROM events e
-                     WHERE e.id = t.event_id)
-                 ON CONFLICT (id) DO NOTHING",
-            );
-            query.build().execute(c).await?.rows_affected()
-        });
+    match tx {
+        Tx::Sqlite(tx) => {
+            for chunk in chunks(attempts) {
+                insert_chunk(tx, chunk).await?;
+            }
+            Ok(())
+        }
+        Tx::Postgres(tx) => insert_arrays(tx, attempts).await,
     }
+}
+
+async fn insert_chunk(tx: &mut Transaction<'_, Sqlite>, chunk: &[Attempt]) -> Result<()> {
+    let mut query = QueryBuilder::new(columns!("WITH tried ", " AS ("));
+    query.push_values(chunk, |mut row, attempt| {
+        row.push_bind(&attempt.id)
+            .push_bind(&attempt.workspace_id)
+            .push_bind(&attempt.endpoint_id)
+            .push_bind(&attempt.event_id)
+            .push_bind(attempt.is_test)
+            .push_bind(text(&attempt.url))
+            .push_bind(attempt.is_success)
+            .push_bind(attempt.status_code)
+            .push_bind(attempt.response_body.as_deref().map(text))
+            .push_bind(attempt.error.as_deref().map(text))
+            .push_bind(attempt.number)
+            .push_bind(attempt.response_ms)
+            .push_bind(attempt.created_at);
+    });
+    query.push(insert!());
+    query.build().execute(&mut **tx).await?;
+    Ok(())
+}
+
+/// One statement whatever the number of rows, prepared once.
+async fn insert_arrays(tx: &mut Transaction<'_, Postgres>, rows: &[Attempt]) -> Result<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    macro_rules! all {
+        (|$row:ident| $field:expr) => {
+            rows.iter().map(|$row| $field).collect::<Vec<_>>()
+        };
+    }
+    sqlx::query(concat!(
+        columns!("WITH tried ", " AS ("),
+        "SELECT * FROM UNNEST($1::TEXT[], $2::TEXT[], $3::TEXT[], $4::TEXT[], $5::BOOLEAN[],
+             $6::TEXT[], $7::BOOLEAN[], $8::BIGINT[], $9::TEXT[], $10::TEXT[], $11::BIGINT[],
+             $12::BIGINT[], $13::BIGINT[])",
+        insert!()
+    ))
+    .bind(all!(|row| row.id.as_str()))
+    .bind(all!(|row| row.workspace_id.as_str()))
+    .bind(all!(|row| row.endpoint_id.as_str()))
+    .bind(all!(|row| row.event_id.as_str()))
+    .bind(all!(|row| row.is_test))
+    .bind(all!(|row| text(&row.url)))
+    .bind(all!(|row| row.is_success))
+    .bind(all!(|row| row.status_code))
+    .bind(all!(|row| row.response_body.as_deref().map(text)))
+    .bind(all!(|row| row.error.as_deref().map(text)))
+    .bind(all!(|row| row.number))
+    .bind(all!(|row| row.response_ms))
+    .bind(all!(|row| row.created_at.as_millis()))
+    .execute(&mut **tx)
+    .await?;
     Ok(())
 }
 

@@ -188,46 +188,87 @@ pub async fn delete(tx: &mut Tx, owner: &WorkspaceId, id: &EndpointId) -> Result
     Ok(done == 1)
 }
 
-/// Notes that an endpoint took something: whatever was wrong is over. Returns up to how many percent
-/// it had been warned of.
-pub async fn update_succeeded(tx: &mut Tx, id: &EndpointId, at: Timestamp) -> Result<Option<i64>> {
-    sql!(tx, |c| sqlx::query_scalar(
-        "UPDATE endpoints SET last_fired_at = $2, failure_count = 0, failing_since = NULL,
-             held_until = CASE WHEN failure_count = 0 THEN held_until END
-         WHERE id = $1 RETURNING warned_percent"
-    )
-    .bind(id)
-    .bind(at)
-    .fetch_optional(c)
-    .await)
+/// What came of the tries of one endpoint.
+#[derive(Clone, Debug)]
+pub struct Tried {
+    /// The endpoint.
+    pub id: EndpointId,
+    /// Whether it took something: whatever was wrong before is over then.
+    pub is_success: bool,
+    /// How many tries have failed since.
+    pub failures: i64,
 }
 
-/// How an endpoint stands that failed.
-#[derive(Clone, Copy, Debug, sqlx::FromRow)]
-pub struct Failing {
+/// How an endpoint stands that was tried.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Standing {
+    /// The endpoint.
+    pub id: EndpointId,
+    /// Up to how many percent of the time to its end it was warned of.
+    pub warned_percent: i64,
     /// How many tries have failed since the last success.
     pub failure_count: i64,
     /// Since when.
-    pub failing_since: Timestamp,
+    pub failing_since: Option<Timestamp>,
 }
 
-/// Notes that so many tries failed in a row.
-pub async fn update_failed(
-    tx: &mut Tx,
-    id: &EndpointId,
-    at: Timestamp,
-    tries: i64,
-) -> Result<Option<Failing>> {
-    sql!(tx, |c| sqlx::query_as(
-        "UPDATE endpoints SET last_fired_at = $2, failure_count = failure_count + $3,
-             failing_since = COALESCE(failing_since, $2)
-         WHERE id = $1 RETURNING failure_count, failing_since"
-    )
-    .bind(id)
-    .bind(at)
-    .bind(tries)
-    .fetch_optional(c)
-    .await)
+/// Notes what came of tries: `$rows` says it as `t`, and `$lock` locks those rows of endpoints. One
+/// that goes on taking everything is noted once a second, which is near enough.
+macro_rules! update_tried {
+    ($rows:literal, $lock:literal) => {
+        concat!(
+            "WITH r AS MATERIALIZED (
+                 SELECT p.id AS endpoint_id, t.is_success, t.failures FROM ",
+            $rows,
+            " CROSS JOIN endpoints p WHERE p.id = t.id AND (t.failures > 0 OR p.failure_count > 0
+                      OR p.warned_percent > 0 OR p.last_fired_at IS NULL
+                      OR p.last_fired_at NOT BETWEEN CAST($1 AS BIGINT) - 1000 AND $1)",
+            $lock,
+            ") UPDATE endpoints SET last_fired_at = $1,
+                 failure_count = r.failures + CASE WHEN r.is_success THEN 0 ELSE failure_count END,
+                 failing_since = CASE WHEN r.failures = 0 THEN NULL
+                     WHEN r.is_success OR failing_since IS NULL THEN $1 ELSE failing_since END,
+                 held_until =
+                     CASE WHEN NOT r.is_success OR failure_count = 0 THEN held_until END
+             FROM r WHERE id = r.endpoint_id
+             RETURNING id, warned_percent, failure_count, failing_since"
+        )
+    };
+}
+
+/// Notes what came of the tries of endpoints, each of which is there once. Returns how those stand of
+/// which there was something to note.
+pub async fn update_tried(tx: &mut Tx, tried: &[Tried], at: Timestamp) -> Result<Vec<Standing>> {
+    match tx {
+        Tx::Sqlite(tx) => {
+            let row = |one: &Tried| (one.id.clone(), one.is_success, one.failures);
+            sqlx::query_as(update_tried!(
+                "(SELECT value->>0 AS id, value->>1 AS is_success, value->>2 AS failures
+                      FROM json_each($2)) t",
+                ""
+            ))
+            .bind(at)
+            .bind(Json(tried.iter().map(row).collect::<Vec<_>>()))
+            .fetch_all(&mut **tx)
+            .await
+        }
+        // In one order everywhere, so that two nodes never wait for each other in a circle.
+        Tx::Postgres(tx) => {
+            let ids: Vec<_> = tried.iter().map(|one| one.id.as_str()).collect();
+            let successes: Vec<_> = tried.iter().map(|one| one.is_success).collect();
+            let failures: Vec<_> = tried.iter().map(|one| one.failures).collect();
+            sqlx::query_as(update_tried!(
+                "UNNEST($2::TEXT[], $3::BOOLEAN[], $4::BIGINT[]) AS t (id, is_success, failures)",
+                " ORDER BY p.id FOR NO KEY UPDATE OF p"
+            ))
+            .bind(at)
+            .bind(ids)
+            .bind(successes)
+            .bind(failures)
+            .fetch_all(&mut **tx)
+            .await
+        }
+    }
 }
 
 /// Holds an endpoint until a time, unless somebody else holds it or its row at this moment; `false`

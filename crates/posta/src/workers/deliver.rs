@@ -1,11 +1,12 @@
 //! Makes deliveries to webhook endpoints as they fall due: a lane for each endpoint, and one
 //! transaction that notes what was tried and takes what is next.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use posta_core::id::{EndpointId, WorkspaceId};
-use posta_core::time::Timestamp;
-use posta_store::deliveries::{self, Claimed, Lane};
+use posta_core::time::{Timestamp, pause};
+use posta_store::deliveries::{self, Claimed, Lane, Lanes};
 use posta_store::{Tx, endpoints};
 use tokio::sync::mpsc;
 
@@ -14,6 +15,7 @@ use crate::app::App;
 use crate::flows::deliver::note::{self, Look, PATIENCE};
 use crate::flows::deliver::pace::Paces;
 use crate::flows::deliver::{self, Tried, fate};
+use crate::telemetry::Stopwatch;
 
 /// What one transaction did.
 struct Cycle {
@@ -40,6 +42,7 @@ pub(super) async fn run(app: App) {
             return;
         }
         let busy = app.under_way.enter();
+        let watch = Stopwatch::start();
         let cycle = match cycle(&app, &paces, &tried, is_stopping).await {
             Ok(cycle) => cycle,
             Err(error) => {
@@ -68,7 +71,8 @@ pub(super) async fn run(app: App) {
             });
         }
         drop(busy);
-        if !found {
+        gather(&mut receiver, &mut paces, &mut tried, watch.elapsed()).await;
+        if !found && tried.is_empty() {
             if is_stopping && paces.in_flight() == 0 {
                 continue;
             }
@@ -88,6 +92,30 @@ async fn note_apart(app: &App, tried: Vec<Tried>) {
         };
         if let Err(error) = noted.await {
             tracing::error!(delivery.id = %one.delivery.id, %error, "a delivery's try was not noted");
+        }
+    }
+}
+
+/// The longest that answers are waited for in order to note more of them at once.
+const GATHERING: Duration = Duration::from_millis(5);
+
+/// Takes what comes back for as long again as the transaction took, so that the next one is worth as
+/// much; no longer than until half of it is back.
+async fn gather(
+    receiver: &mut mpsc::UnboundedReceiver<Tried>,
+    paces: &mut Paces,
+    tried: &mut Vec<Tried>,
+    time: Duration,
+) {
+    let mut end = pin!(pause(time.min(GATHERING)));
+    while tried.len() < paces.in_flight() {
+        tokio::select! {
+            biased;
+            Some(one) = receiver.recv() => {
+                paces.back(&one);
+                tried.push(one);
+            }
+            () = &mut end => return,
         }
     }
 }
@@ -134,39 +162,39 @@ async fn cycle(
     let looks = looks.into_iter().filter_map(|(id, look)| Some((owner(&id)?, id, look))).collect();
     let mut cycle = Cycle { claimed: Vec::new(), looks, next_due: None };
     if !is_stopping {
-        let is_held_back = claim(app, paces, &mut tx, &mut cycle.claimed).await?;
-        if cycle.claimed.is_empty() && !is_held_back {
-            cycle.next_due = deliveries::find_next_due(&mut tx).await?;
-        }
+        cycle.next_due = claim(app, paces, &mut tx, &mut cycle.claimed).await?;
     }
     tx.commit().await?;
     Ok(cycle)
 }
 
-/// Takes what is due, for each endpoint as much as there is room for. Returns whether some endpoint
-/// had none.
+/// Takes what is due, for each endpoint as much as there is room for. Returns when more is due: where
+/// there was no room, what comes back makes it.
 async fn claim(
     app: &App,
     paces: &Paces,
     tx: &mut Tx,
     claimed: &mut Vec<Claimed>,
-) -> posta_store::Result<bool> {
+) -> posta_store::Result<Option<Timestamp>> {
     let now = app.clock.now();
     let timeout = Duration::from_secs(u64::from(app.config.webhooks.timeout_seconds));
     let until = now.plus(timeout * 2 + Duration::from_secs(20));
     let mut in_all = usize::from(app.config.webhooks.concurrency).saturating_sub(paces.in_flight());
-    let mut is_held_back = false;
-    for lane in deliveries::list_lanes(tx, now).await? {
+    let Lanes { due, mut next_due } = deliveries::list_lanes(tx, now).await?;
+    for lane in due {
         let room = paces.room(&lane.endpoint_id).min(in_all);
         if room == 0 {
-            is_held_back = true;
             continue;
         }
         let taken = claim_lane(tx, &lane, room, now, until).await?;
+        if taken.is_empty() {
+            // Another node is taking it.
+            next_due = Some(now);
+        }
         in_all -= taken.len();
         claimed.extend(taken);
     }
-    Ok(is_held_back)
+    Ok(next_due)
 }
 
 async fn claim_lane(

@@ -27,6 +27,7 @@ both! {
     of_a_thread_only_the_oldest_goes,
     a_held_endpoint_waits,
     many_outcomes_are_noted_at_once,
+    lanes_in_which_something_waits_are_walked,
     the_endpoints_furthest_behind_come_first,
 }
 
@@ -94,7 +95,7 @@ async fn begin(store: &Store, due: &[i64]) -> (Endpoint, Vec<String>) {
 async fn claim(db: &Db, now: i64, limit: i64) -> Vec<Claimed> {
     let mut tx = db.write().await.unwrap();
     let mut taken = Vec::new();
-    for lane in deliveries::list_lanes(&mut tx, at(now)).await.unwrap() {
+    for lane in deliveries::list_lanes(&mut tx, at(now)).await.unwrap().due {
         let of_lane =
             deliveries::claim(&mut tx, &lane.endpoint_id, at(now), at(now + 60), limit).await;
         taken.extend(of_lane.unwrap());
@@ -428,5 +429,44 @@ async fn many_outcomes_are_noted_at_once(store: &Store) {
     for (state, expected) in [(State::Delivered, 2), (State::Pending, 2), (State::Parked, 1)] {
         let count = deliveries::count(&mut tx, &endpoint.workspace_id, state).await.unwrap();
         assert_eq!(count, expected, "{state:?}");
+    }
+}
+
+async fn lanes_in_which_something_waits_are_walked(store: &Store) {
+    let (endpoint, _) = begin(store, &[30, 20]).await;
+    let owner = &endpoint.workspace_id;
+    let event = event(store, owner, "message.received").await;
+    let mut others = Vec::new();
+    for _ in 0..6 {
+        others.push(store.endpoint(owner).await);
+    }
+    let [idle, early, late, held, inactive, done] = &others[..] else { panic!() };
+    insert(store, early, &event, &[10]).await;
+    insert(store, late, &event, &[90, 70]).await;
+    insert(store, held, &event, &[5]).await;
+    insert(store, inactive, &event, &[5]).await;
+    insert(store, done, &event, &[1]).await;
+    let taken = claim(&store.db, 1, 9).await;
+    assert!(settle(store, &taken[0], State::Delivered, 1).await);
+    let mut tx = store.write().await;
+    endpoints::update_held(&mut tx, &held.id, at(60)).await.unwrap();
+    let off = Endpoint { is_active: false, ..inactive.clone() };
+    endpoints::update_fate(&mut tx, &off).await.unwrap();
+    let lane = |one: &Endpoint, due: i64| (one.id.clone(), at(due));
+    for (now, due, next) in [
+        (9, vec![], Some(10)),
+        (15, vec![lane(early, 10)], Some(20)),
+        (60, vec![lane(&endpoint, 20), lane(early, 10), lane(held, 60)], Some(70)),
+        (70, vec![lane(&endpoint, 20), lane(early, 10), lane(late, 70), lane(held, 60)], None),
+    ] {
+        let lanes = deliveries::list_lanes(&mut tx, at(now)).await.unwrap();
+        let mut found: Vec<_> =
+            lanes.due.into_iter().map(|lane| (lane.endpoint_id, lane.due_at)).collect();
+        let mut due = due;
+        found.sort();
+        due.sort();
+        assert_eq!(found, due, "at {now}");
+        assert_eq!(lanes.next_due, next.map(at), "at {now}");
+        assert!(found.iter().all(|(id, _)| *id != idle.id));
     }
 }

@@ -8,7 +8,7 @@ use posta_core::chance::Chance;
 use posta_core::id::EndpointId;
 use posta_core::time::Timestamp;
 use posta_store::deliveries::{Outcome, State};
-use posta_store::endpoints::{self, Failing};
+use posta_store::endpoints::{self, Standing};
 use posta_store::{Tx, attempts, deliveries};
 
 use super::Tried;
@@ -54,58 +54,68 @@ pub async fn note(
     deliveries::update_outcomes(tx, &outcomes).await?;
     let log: Vec<_> = tried.iter().map(|one| one.attempt.clone()).collect();
     attempts::insert_all(tx, &log).await?;
-    // In one order everywhere, so that two nodes never wait for each other in a circle.
     let mut endpoints = BTreeMap::<&EndpointId, Vec<&Tried>>::new();
     for one in tried {
         endpoints.entry(&one.delivery.endpoint_id).or_default().push(one);
     }
+    let sums: Vec<_> = endpoints.iter().map(|(id, tried)| sum(id, tried)).collect();
     let mut looks = Vec::new();
-    for (endpoint, tried) in endpoints {
-        if let Some(look) = note_endpoint(app, tx, endpoint, &tried).await? {
-            looks.push((endpoint.clone(), look));
+    for standing in endpoints::update_tried(tx, &sums, now).await? {
+        let Some(tried) = endpoints.get(&standing.id) else {
+            continue;
+        };
+        if let Some(look) = follow(app, tx, &standing, tried).await? {
+            looks.push((standing.id, look));
         }
     }
     Ok(looks)
 }
 
-async fn note_endpoint(
+fn since_success<'a>(tried: &'a [&'a Tried]) -> &'a [&'a Tried] {
+    let last = tried.iter().rposition(|one| one.attempt.is_success);
+    &tried[last.map_or(0, |index| index + 1)..]
+}
+
+fn sum(endpoint: &EndpointId, tried: &[&Tried]) -> endpoints::Tried {
+    let failures = since_success(tried).len();
+    endpoints::Tried {
+        id: endpoint.clone(),
+        is_success: failures < tried.len(),
+        failures: i64::try_from(failures).unwrap_or(i64::MAX),
+    }
+}
+
+/// What follows for an endpoint from its tries, once they are noted of it.
+async fn follow(
     app: &App,
     tx: &mut Tx,
-    endpoint: &EndpointId,
+    standing: &Standing,
     tried: &[&Tried],
 ) -> posta_store::Result<Option<Look>> {
     let now = app.clock.now();
-    let mut look = None;
-    let last_success = tried.iter().rposition(|one| one.attempt.is_success);
-    if last_success.is_some() {
-        let warned = endpoints::update_succeeded(tx, endpoint, now).await?;
-        look = warned.filter(|percent| *percent > 0).map(|_| Look::Recovered);
-    }
-    let failed = &tried[last_success.map_or(0, |index| index + 1)..];
-    let Some(last) = failed.last() else {
+    let failed = since_success(tried);
+    let has_recovered = failed.len() < tried.len() && standing.warned_percent > 0;
+    let look = has_recovered.then_some(Look::Recovered);
+    let (Some(last), Some(since)) = (failed.last(), standing.failing_since) else {
         return Ok(look);
     };
-    let count = i64::try_from(failed.len()).unwrap_or(i64::MAX);
-    let Some(failing) = endpoints::update_failed(tx, endpoint, now, count).await? else {
-        return Ok(None);
-    };
     let asked = failed.iter().filter_map(|one| one.retry_after).max();
-    let hold = hold(failing, now).map(|hold| again::jittered(app, hold));
+    let hold = hold(standing.failure_count, since, now).map(|hold| again::jittered(app, hold));
     if let Some(hold) = hold.max(asked) {
-        endpoints::update_held(tx, endpoint, now.plus(hold)).await?;
+        endpoints::update_held(tx, &standing.id, now.plus(hold)).await?;
     }
     if last.attempt.status_code == Some(GONE) {
         return Ok(Some(Look::Gone));
     }
-    let is_worth_it = failing.failing_since.plus(super::fate::shortest(app)) <= now;
+    let is_worth_it = since.plus(super::fate::shortest(app)) <= now;
     Ok(if is_worth_it { Some(Look::Failing) } else { look })
 }
 
 /// How long an endpoint is left alone: for as long again as it has been failing. How many tries have
 /// failed only says how many were under way when it began to.
-fn hold(failing: Failing, now: Timestamp) -> Option<Duration> {
-    let is_enough = failing.failure_count >= PATIENCE;
-    is_enough.then(|| now.since(failing.failing_since).clamp(SHORTEST_HOLD, LONGEST_HOLD))
+fn hold(failures: i64, since: Timestamp, now: Timestamp) -> Option<Duration> {
+    let is_enough = failures >= PATIENCE;
+    is_enough.then(|| now.since(since).clamp(SHORTEST_HOLD, LONGEST_HOLD))
 }
 
 fn outcome(app: &App, tried: &Tried, now: Timestamp) -> Outcome {
@@ -204,9 +214,9 @@ mod tests {
     #[test]
     fn an_endpoint_is_left_alone_for_as_long_as_it_has_been_failing() {
         let since = Timestamp::from_millis(0);
-        let held = |failure_count, seconds| {
-            let failing = Failing { failure_count, failing_since: since };
-            hold(failing, since.plus(Duration::from_secs(seconds))).map(|hold| hold.as_secs())
+        let held = |failures, seconds| {
+            let now = since.plus(Duration::from_secs(seconds));
+            hold(failures, since, now).map(|hold| hold.as_secs())
         };
         assert_eq!(held(PATIENCE - 1, 3600), None);
         assert_eq!(held(PATIENCE, 0), Some(5));
