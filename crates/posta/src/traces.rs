@@ -174,6 +174,12 @@ impl Step {
         place.is_valid().then(|| Place(place.clone()))
     }
 
+    /// Returns the same as it is kept with rows.
+    #[must_use]
+    pub fn traceparent(&self) -> Option<String> {
+        self.place().as_ref().map(Place::written)
+    }
+
     /// Notes the id of what it is about. Ids, statuses and codes only; nothing that somebody wrote.
     pub fn about(&mut self, name: &'static str, id: impl fmt::Display) {
         self.note(name, || id.to_string().into());

@@ -7,7 +7,7 @@ use serde_json::Value;
 use sqlx::types::Json;
 
 use crate::health::Restriction;
-use crate::sql::{push_among, sql};
+use crate::sql::{padded, push_among, sql};
 use crate::text::{json, text};
 use crate::{Result, Tx};
 
@@ -194,19 +194,18 @@ pub async fn find_remote(
     .await)
 }
 
-/// Lists the accounts of all workspaces that have this id at the platform and are not removed.
+/// Lists the accounts of all workspaces that have one of these ids at the platform and are not removed.
 pub async fn list_by_remote(
     tx: &mut Tx,
     platform: &str,
-    remote: &RemoteAccount,
+    remotes: &[RemoteAccount],
 ) -> Result<Vec<Account>> {
-    sql!(tx, |c| sqlx::query_as(columns!(
-        "WHERE platform = $1 AND remote_id = $2 AND state <> 'removed' ORDER BY id"
-    ))
-    .bind(platform)
-    .bind(remote)
-    .fetch_all(c)
-    .await)
+    sql!(tx, |c| {
+        let mut query = sqlx::QueryBuilder::new(columns!("WHERE platform = "));
+        query.push_bind(text(platform)).push(" AND state <> 'removed'");
+        push_among!(query, "remote_id", padded(remotes));
+        query.push(" ORDER BY id").build_query_as().fetch_all(c).await
+    })
 }
 
 /// Lists the accounts of all workspaces that are not removed, or those among them that have this
@@ -377,13 +376,13 @@ pub async fn update_rate_limited(tx: &mut Tx, id: &AccountId, until: Timestamp) 
     Ok(())
 }
 
-/// Notes when the platform last told us something about the account.
-pub async fn update_last_event(tx: &mut Tx, id: &AccountId, at: Timestamp) -> Result<()> {
-    sql!(tx, |c| sqlx::query("UPDATE accounts SET last_event_at = $2 WHERE id = $1")
-        .bind(id)
-        .bind(at)
-        .execute(c)
-        .await?
-        .rows_affected());
+/// Notes when the platform last told us something about accounts.
+pub async fn update_last_event(tx: &mut Tx, ids: &[AccountId], at: Timestamp) -> Result<()> {
+    sql!(tx, |c| {
+        let mut query = sqlx::QueryBuilder::new("UPDATE accounts SET last_event_at = ");
+        query.push_bind(at).push(" WHERE TRUE");
+        push_among!(query, "id", padded(ids));
+        query.build().execute(c).await?.rows_affected()
+    });
     Ok(())
 }

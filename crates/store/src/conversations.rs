@@ -7,8 +7,8 @@ use posta_core::time::Timestamp;
 use serde_json::Value;
 use sqlx::types::Json;
 
-use crate::sql::{push_among, sql};
-use crate::text::{json, text};
+use crate::sql::{chunks, push_among, sql};
+use crate::text::{Written, json, text};
 use crate::{Result, Tx};
 
 /// A conversation.
@@ -109,61 +109,95 @@ macro_rules! columns {
     };
 }
 
-/// Adds a conversation, or gets and locks the one that the account has with this remote id.
-pub async fn insert_or_get(tx: &mut Tx, new: &Conversation) -> Result<Conversation> {
-    sql!(tx, |c| sqlx::query_as(
-        "INSERT INTO conversations (id, workspace_id, account_id, remote_id, participant_id,
-             participant_name, participant_username, participant_picture, status, unread_count,
-             metadata, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
-         ON CONFLICT (account_id, remote_id) DO UPDATE SET remote_id = excluded.remote_id
-         RETURNING id, workspace_id, account_id, remote_id, participant_id, participant_name,
-             participant_username, participant_picture, status, last_message, last_message_at,
-             window_opened_at, unread_count, metadata, created_at, updated_at, profile,
-             profile_due_at, window_opened_by, window_due_at, control"
-    )
-    .bind(&new.id)
-    .bind(&new.workspace_id)
-    .bind(&new.account_id)
-    .bind(&new.remote_id)
-    .bind(&new.participant_id)
-    .bind(new.participant_name.as_deref().map(text))
-    .bind(new.participant_username.as_deref().map(text))
-    .bind(new.participant_picture.as_deref().map(text))
-    .bind(new.status)
-    .bind(new.unread_count)
-    .bind(new.metadata.as_ref().map(json).transpose()?)
-    .bind(new.created_at)
-    .bind(new.updated_at)
-    .fetch_one(c)
-    .await)
+/// Adds conversations, or gets and locks those that the account has with this remote id. No two of
+/// them may be of one account and remote id.
+pub async fn insert_or_get(tx: &mut Tx, new: &[Conversation]) -> Result<Vec<Conversation>> {
+    let mut all = Vec::with_capacity(new.len());
+    for chunk in chunks(new) {
+        let metadata = |one: &Conversation| one.metadata.as_ref().map(json).transpose();
+        let rows: Vec<_> =
+            chunk.iter().map(|one| Ok((one, metadata(one)?))).collect::<Result<_>>()?;
+        let found: Vec<Conversation> = sql!(tx, |c| {
+            let mut query = sqlx::QueryBuilder::new(
+                "INSERT INTO conversations (id, workspace_id, account_id, remote_id,
+                     participant_id, participant_name, participant_username, participant_picture,
+                     status, unread_count, metadata, created_at, updated_at) ",
+            );
+            query.push_values(&rows, |mut row, (new, metadata)| {
+                row.push_bind(&new.id)
+                    .push_bind(&new.workspace_id)
+                    .push_bind(&new.account_id)
+                    .push_bind(&new.remote_id)
+                    .push_bind(&new.participant_id)
+                    .push_bind(new.participant_name.as_deref().map(text))
+                    .push_bind(new.participant_username.as_deref().map(text))
+                    .push_bind(new.participant_picture.as_deref().map(text))
+                    .push_bind(new.status)
+                    .push_bind(new.unread_count)
+                    .push_bind(metadata)
+                    .push_bind(new.created_at)
+                    .push_bind(new.updated_at);
+            });
+            query.push(
+                " ON CONFLICT (account_id, remote_id) DO UPDATE SET remote_id = excluded.remote_id
+                 RETURNING id, workspace_id, account_id, remote_id, participant_id,
+                     participant_name, participant_username, participant_picture, status,
+                     last_message, last_message_at, window_opened_at, unread_count, metadata,
+                     created_at, updated_at, profile, profile_due_at, window_opened_by,
+                     window_due_at, control",
+            );
+            query.build_query_as().fetch_all(c).await?
+        });
+        all.extend(found);
+    }
+    Ok(all)
 }
 
-/// Writes what activity changes, for whoever read the row under its lock: status, newest message, window, unread count, who holds it, time.
-pub async fn update_activity(tx: &mut Tx, conversation: &Conversation) -> Result<()> {
-    sql!(tx, |c| sqlx::query(
-        "UPDATE conversations SET status = $3, last_message = $4, last_message_at = $5,
-             window_opened_at = $6, unread_count = $7, metadata = $8, updated_at = $9,
-             profile_due_at = $10, window_opened_by = $11, window_due_at = $12, control = $13
-         WHERE workspace_id = $1 AND id = $2"
-    )
-    .bind(&conversation.workspace_id)
-    .bind(&conversation.id)
-    .bind(conversation.status)
-    .bind(conversation.last_message.as_deref().map(text))
-    .bind(conversation.last_message_at)
-    .bind(conversation.window_opened_at)
-    .bind(conversation.unread_count)
-    .bind(conversation.metadata.as_ref().map(json).transpose()?)
-    .bind(conversation.updated_at)
-    .bind(conversation.profile_due_at)
-    .bind(conversation.window_opened_by.as_ref().map(json).transpose()?)
-    .bind(conversation.window_due_at)
-    .bind(conversation.control.as_ref().map(json).transpose()?)
-    .execute(c)
-    .await?
-    .rows_affected());
+/// Writes what activity changes, for whoever read the rows under their lock: status, newest message, window, unread count, who holds it, time.
+pub async fn update_activity(tx: &mut Tx, conversations: &[&Conversation]) -> Result<()> {
+    for chunk in chunks(conversations) {
+        let rows: Vec<_> = chunk.iter().map(|one| activity(one)).collect::<Result<_>>()?;
+        sql!(tx, |c| {
+            let mut query = sqlx::QueryBuilder::new(
+                "WITH new (workspace, conversation, status, last_message, last_message_at,
+                     window_opened_at, unread_count, metadata, updated_at, profile_due_at,
+                     window_opened_by, window_due_at, control) AS (",
+            );
+            query.push_values(&rows, |mut row, (one, json)| {
+                row.push_bind(&one.workspace_id)
+                    .push_bind(&one.id)
+                    .push_bind(one.status)
+                    .push_bind(one.last_message.as_deref().map(text))
+                    .push_bind(one.last_message_at)
+                    .push_bind(one.window_opened_at)
+                    .push_bind(one.unread_count)
+                    .push_bind(&json[0])
+                    .push_bind(one.updated_at)
+                    .push_bind(one.profile_due_at)
+                    .push_bind(&json[1])
+                    .push_bind(one.window_due_at)
+                    .push_bind(&json[2]);
+            });
+            query.push(
+                ") UPDATE conversations SET status = new.status, last_message = new.last_message,
+                     last_message_at = new.last_message_at,
+                     window_opened_at = new.window_opened_at, unread_count = new.unread_count,
+                     metadata = new.metadata, updated_at = new.updated_at,
+                     profile_due_at = new.profile_due_at,
+                     window_opened_by = new.window_opened_by, window_due_at = new.window_due_at,
+                     control = new.control
+                 FROM new WHERE workspace_id = new.workspace AND id = new.conversation",
+            );
+            query.build().execute(c).await?.rows_affected()
+        });
+    }
     Ok(())
+}
+
+/// What of a conversation's activity is kept as JSON.
+fn activity<'a>(one: &&'a Conversation) -> Result<(&'a Conversation, [Option<Written>; 3])> {
+    let json = |value: &Option<Json<Value>>| value.as_ref().map(json).transpose();
+    Ok((*one, [json(&one.metadata)?, json(&one.window_opened_by)?, json(&one.control)?]))
 }
 
 /// Puts a conversation away or back, and nothing else: what a webhook changes meanwhile stays.

@@ -5,7 +5,7 @@ use posta_core::time::Timestamp;
 use serde_json::Value;
 use sqlx::types::Json;
 
-use crate::sql::sql;
+use crate::sql::{padded, sql};
 use crate::text::{json, text};
 use crate::{Result, Tx};
 
@@ -56,17 +56,23 @@ pub async fn insert(tx: &mut Tx, early: &Early) -> Result<bool> {
     Ok(done == 1)
 }
 
-/// Takes out what is kept for a message, in the order in which it happened.
-pub async fn take(tx: &mut Tx, account: &AccountId, message: &RemoteMessage) -> Result<Vec<Early>> {
-    let mut rows: Vec<Early> = sql!(tx, |c| sqlx::query_as(
-        "DELETE FROM early WHERE account_id = $1 AND message_id = $2
-         RETURNING account_id, message_id, key, what, happened_at, inbound_id, inbound_position,
-             created_at"
-    )
-    .bind(account)
-    .bind(message)
-    .fetch_all(c)
-    .await?);
+/// Takes out what is kept for messages, in the order in which it happened.
+pub async fn take(tx: &mut Tx, messages: &[(&AccountId, &RemoteMessage)]) -> Result<Vec<Early>> {
+    if messages.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut rows: Vec<Early> = sql!(tx, |c| {
+        let mut query =
+            sqlx::QueryBuilder::new("DELETE FROM early WHERE (account_id, message_id) IN (");
+        query.push_values(padded(messages), |mut row, (account, message)| {
+            row.push_bind(*account).push_bind(*message);
+        });
+        query.push(
+            ") RETURNING account_id, message_id, key, what, happened_at, inbound_id,
+                 inbound_position, created_at",
+        );
+        query.build_query_as().fetch_all(c).await?
+    });
     rows.sort_by(|a, b| (a.happened_at, &a.key).cmp(&(b.happened_at, &b.key)));
     Ok(rows)
 }

@@ -5,7 +5,7 @@ use posta_core::secret::Sealed;
 use posta_core::time::Timestamp;
 use sqlx::types::Json;
 
-use crate::sql::sql;
+use crate::sql::{padded, push_among, sql};
 use crate::text::{json, text};
 use crate::{Result, Tx};
 
@@ -174,6 +174,15 @@ pub async fn list(tx: &mut Tx, owner: &WorkspaceId) -> Result<Vec<Endpoint>> {
         .bind(owner)
         .fetch_all(c)
         .await)
+}
+
+/// Lists the endpoints of several workspaces.
+pub async fn list_of(tx: &mut Tx, owners: &[&WorkspaceId]) -> Result<Vec<Endpoint>> {
+    sql!(tx, |c| {
+        let mut query = sqlx::QueryBuilder::new(columns!("WHERE TRUE"));
+        push_among!(query, "workspace_id", padded(owners));
+        query.push(" ORDER BY id").build_query_as().fetch_all(c).await
+    })
 }
 
 /// Deletes an endpoint with its deliveries and log; `false` when there is none.

@@ -1,9 +1,11 @@
 //! The event log: everything Posta announces, in one order per workspace.
 
+use std::collections::BTreeMap;
+
 use posta_core::id::{AccountId, EventId, InboundId, MessageId, ProfileId, WorkspaceId};
 use posta_core::time::Timestamp;
 
-use crate::sql::{push_among, sql};
+use crate::sql::{chunks, push_among, sql};
 use crate::text::text;
 use crate::{Result, Tx};
 
@@ -59,43 +61,89 @@ pub struct Cause {
     pub position: i64,
 }
 
-/// Adds an event and returns its place in the workspace's order.
+/// An event to be added.
+#[derive(Clone, Debug)]
+pub struct New<'a> {
+    /// The event.
+    pub event: Event,
+    /// Where it came from, if a platform's webhook told of it.
+    pub cause: Option<&'a Cause>,
+    /// The place in a trace at which it happened.
+    pub traceparent: Option<String>,
+}
+
+impl From<Event> for New<'_> {
+    fn from(event: Event) -> Self {
+        Self { event, cause: None, traceparent: None }
+    }
+}
+
+/// Adds events and returns their places in the order of their workspaces.
 ///
-/// The place is taken by writing the workspace's row, which holds other writers of the workspace
+/// The places are taken by writing the workspace's row, which holds other writers of the workspace
 /// back until this transaction ends. So places become visible in order and without holes.
-pub async fn insert(
-    tx: &mut Tx,
-    event: &Event,
-    cause: Option<&Cause>,
-    traceparent: Option<&str>,
-) -> Result<i64> {
-    let seq: i64 = sql!(tx, |c| sqlx::query_scalar(
-        "UPDATE workspaces SET event_seq = event_seq + 1 WHERE id = $1 RETURNING event_seq"
-    )
-    .bind(&event.workspace_id)
-    .fetch_one(c)
-    .await?);
-    sql!(tx, |c| sqlx::query(
-        "INSERT INTO events (workspace_id, seq, id, kind, profile_id, account_id, body, created_at,
-             inbound_id, inbound_position, message_id, traceparent)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
-    )
-    .bind(&event.workspace_id)
-    .bind(seq)
-    .bind(&event.id)
-    .bind(&event.kind)
-    .bind(&event.profile_id)
-    .bind(&event.account_id)
-    .bind(&event.body)
-    .bind(event.created_at)
-    .bind(cause.map(|cause| &cause.inbound_id))
-    .bind(cause.map(|cause| cause.position))
-    .bind(&event.message_id)
-    .bind(traceparent)
-    .execute(c)
-    .await?
-    .rows_affected());
-    Ok(seq)
+pub async fn insert(tx: &mut Tx, all: &[New<'_>]) -> Result<Vec<i64>> {
+    let mut next = take_places(tx, all).await?;
+    let mut places = Vec::with_capacity(all.len());
+    for one in all {
+        let place = next.get_mut(&one.event.workspace_id).ok_or(sqlx::Error::RowNotFound)?;
+        places.push(*place);
+        *place += 1;
+    }
+    let rows: Vec<_> = all.iter().zip(&places).collect();
+    for chunk in chunks(&rows) {
+        sql!(tx, |c| {
+            let mut query = sqlx::QueryBuilder::new(
+                "INSERT INTO events (workspace_id, seq, id, kind, profile_id, account_id, body,
+                     created_at, inbound_id, inbound_position, message_id,
+                     traceparent) ",
+            );
+            query.push_values(chunk, |mut row, (New { event, cause, traceparent }, seq)| {
+                row.push_bind(&event.workspace_id)
+                    .push_bind(**seq)
+                    .push_bind(&event.id)
+                    .push_bind(&event.kind)
+                    .push_bind(&event.profile_id)
+                    .push_bind(&event.account_id)
+                    .push_bind(&event.body)
+                    .push_bind(event.created_at)
+                    .push_bind(cause.map(|cause| &cause.inbound_id))
+                    .push_bind(cause.map(|cause| cause.position))
+                    .push_bind(&event.message_id)
+                    .push_bind(traceparent);
+            });
+            query.build().execute(c).await?.rows_affected()
+        });
+    }
+    Ok(places)
+}
+
+/// Takes the next places in the order of each workspace. Returns the first of each.
+async fn take_places(tx: &mut Tx, all: &[New<'_>]) -> Result<BTreeMap<WorkspaceId, i64>> {
+    let mut counts = BTreeMap::<&WorkspaceId, i64>::new();
+    for one in all {
+        *counts.entry(&one.event.workspace_id).or_default() += 1;
+    }
+    let wanted: Vec<_> = counts.iter().collect();
+    let mut first = BTreeMap::new();
+    for chunk in chunks(&wanted) {
+        let ends: Vec<(WorkspaceId, i64)> = sql!(tx, |c| {
+            let mut query = sqlx::QueryBuilder::new("WITH wanted (workspace, count) AS (");
+            query.push_values(chunk, |mut row, (workspace, count)| {
+                row.push_bind(**workspace).push_bind(**count);
+            });
+            query.push(
+                ") UPDATE workspaces SET event_seq = event_seq + wanted.count FROM wanted
+                 WHERE id = wanted.workspace RETURNING id, event_seq",
+            );
+            query.build_query_as().fetch_all(c).await?
+        });
+        first.extend(ends.into_iter().map(|(workspace, end)| {
+            let count = counts.get(&workspace).copied().unwrap_or_default();
+            (workspace, end - count + 1)
+        }));
+    }
+    Ok(first)
 }
 
 /// Finds an event.

@@ -6,7 +6,7 @@ use posta_core::time::Timestamp;
 use sqlx::types::Json;
 use sqlx::{Postgres, Sqlite, Transaction};
 
-use crate::sql::{claim, sql};
+use crate::sql::{claim, padded, push_among, sql};
 use crate::text::text;
 use crate::{Result, Tx};
 
@@ -149,6 +149,20 @@ pub async fn update_state(
         .execute(c)
         .await?
         .rows_affected());
+    Ok(())
+}
+
+/// Notes that everything in webhooks was taken in.
+pub async fn update_done(tx: &mut Tx, ids: &[&InboundId]) -> Result<()> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    sql!(tx, |c| {
+        let mut query = sqlx::QueryBuilder::new("UPDATE inbound SET state = ");
+        query.push_bind(State::Done).push(", error = NULL WHERE TRUE");
+        push_among!(query, "id", padded(ids));
+        query.build().execute(c).await?.rows_affected()
+    });
     Ok(())
 }
 

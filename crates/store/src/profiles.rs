@@ -3,7 +3,7 @@
 use posta_core::id::{ProfileId, WorkspaceId};
 use posta_core::time::Timestamp;
 
-use crate::sql::sql;
+use crate::sql::{padded, push_among, sql};
 use crate::text::text;
 use crate::{Result, Tx};
 
@@ -44,7 +44,7 @@ pub struct Filter<'a> {
 macro_rules! narrow {
     ($query:ident, $filter:ident) => {
         if let Some(ids) = $filter.among {
-            crate::sql::push_among!($query, "id", ids);
+            push_among!($query, "id", ids);
         }
         if let Some(name) = $filter.name {
             $query.push(" AND name = ").push_bind(text(name));
@@ -127,6 +127,19 @@ pub async fn find(tx: &mut Tx, owner: &WorkspaceId, id: &ProfileId) -> Result<Op
     .bind(id)
     .fetch_optional(c)
     .await)
+}
+
+/// Lists the profiles with these ids.
+pub async fn list_by_id(tx: &mut Tx, ids: &[&ProfileId]) -> Result<Vec<Profile>> {
+    sql!(tx, |c| {
+        let mut query = sqlx::QueryBuilder::new(
+            "SELECT id, workspace_id, name, description, color, timezone, external_id, is_default,
+                 created_at
+             FROM profiles WHERE TRUE",
+        );
+        push_among!(query, "id", padded(ids));
+        query.build_query_as().fetch_all(c).await
+    })
 }
 
 /// Lists the profiles that match, oldest first, from `skip` on.

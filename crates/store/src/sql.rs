@@ -103,6 +103,10 @@ const MIGRATIONS: &str = "_sqlx_migrations";
 /// Taking the write lock at once makes a later upgrade, which can fail, unnecessary.
 const BEGIN: &str = "BEGIN IMMEDIATE";
 
+/// How many query texts each connection keeps prepared: those that write many rows have a text for each
+/// number of rows.
+const PREPARED: usize = 512;
+
 /// How many connections are used at once, per process.
 const CONNECTIONS: u32 = 16;
 
@@ -119,7 +123,9 @@ impl Db {
         match which {
             Open::Sqlite(path) => Self::open_sqlite(path).await,
             Open::Postgres(url) => {
-                let options = PgConnectOptions::from_str(url)?.application_name("posta");
+                let options = PgConnectOptions::from_str(url)?
+                    .application_name("posta")
+                    .statement_cache_capacity(PREPARED);
                 // A pool only says that it waited in vain; a single connection says why.
                 PgConnection::connect_with(&options).await?.close().await?;
                 let pool = PgPoolOptions::new()
@@ -140,7 +146,8 @@ impl Db {
             .journal_mode(SqliteJournalMode::Wal)
             // An accepted webhook must survive a power cut, so each commit waits for the disk.
             .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(QUEUE);
+            .busy_timeout(QUEUE)
+            .statement_cache_capacity(PREPARED);
         let pool = SqlitePoolOptions::new().acquire_timeout(QUEUE);
         let write = pool.clone().max_connections(1);
         let write = write.connect_with(options.clone()).await?;
@@ -350,6 +357,12 @@ pub(crate) fn chunks<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
         rows = rest;
         Some(chunk)
     })
+}
+
+/// Fills a list up to one of few lengths, by saying the last one again.
+pub(crate) fn padded<T>(rows: &[T]) -> impl Iterator<Item = &T> {
+    let filled = if rows.is_empty() { 0 } else { rows.len().next_power_of_two() };
+    (0..filled).filter_map(move |place| rows.get(place).or(rows.last()))
 }
 
 /// Adds ` AND column IN (…)` to a query; an empty list matches nothing.

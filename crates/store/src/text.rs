@@ -22,8 +22,11 @@ pub(crate) fn text(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// JSON as it is written into a column.
+pub(crate) type Written = Json<Box<RawValue>>;
+
 /// JSON from outside, fit for a column.
-pub(crate) fn json(value: &impl Serialize) -> Result<Json<Box<RawValue>>> {
+pub(crate) fn json(value: &impl Serialize) -> Result<Written> {
     let written = serde_json::to_string(value).and_then(|text| RawValue::from_string(clean(text)));
     written.map(Json).map_err(|error| sqlx::Error::Encode(error.into()))
 }

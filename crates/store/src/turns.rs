@@ -1,15 +1,17 @@
 //! How often in a row a machine was answered by what seems to be another one, in a conversation.
 
 use posta_core::event::Direction;
-use posta_core::id::{ConversationId, MessageId};
+use posta_core::id::ConversationId;
 use posta_core::time::Timestamp;
 
-use crate::sql::sql;
+use crate::sql::{padded, push_among, sql};
 use crate::{Result, Tx};
 
 /// What was written last in a conversation.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct Last {
+    /// The conversation.
+    pub conversation_id: ConversationId,
     /// Who wrote it.
     pub direction: Direction,
     /// What made us send it, if it is ours.
@@ -18,20 +20,22 @@ pub struct Last {
     pub sent_at: Timestamp,
 }
 
-/// Finds what was written last in a conversation before a message came.
-pub async fn find_last(
-    tx: &mut Tx,
-    conversation: &ConversationId,
-    but: &MessageId,
-) -> Result<Option<Last>> {
-    sql!(tx, |c| sqlx::query_as(
-        "SELECT direction, sent_via, sent_at FROM messages WHERE conversation_id = $1 AND id <> $2
-             AND status IN ('sending', 'sent', 'received') ORDER BY sent_at DESC, id DESC LIMIT 1"
-    )
-    .bind(conversation)
-    .bind(but)
-    .fetch_optional(c)
-    .await)
+/// Lists what was written last in conversations, for each in which something was.
+pub async fn list_last(tx: &mut Tx, conversations: &[&ConversationId]) -> Result<Vec<Last>> {
+    if conversations.is_empty() {
+        return Ok(Vec::new());
+    }
+    sql!(tx, |c| {
+        let mut query = sqlx::QueryBuilder::new(
+            "SELECT conversation_id, direction, sent_via, sent_at FROM messages WHERE id IN (
+                 SELECT (SELECT m.id FROM messages m WHERE m.conversation_id = c.id
+                             AND m.status IN ('sending', 'sent', 'received')
+                         ORDER BY m.sent_at DESC, m.id DESC LIMIT 1)
+                 FROM conversations c WHERE TRUE",
+        );
+        push_among!(query, "c.id", padded(conversations));
+        query.push(")").build_query_as().fetch_all(c).await
+    })
 }
 
 /// Returns how many turns a conversation has had.

@@ -59,10 +59,20 @@ pub async fn get(tx: &mut Tx, id: &WorkspaceId) -> Result<Workspace> {
 /// Writing an event takes this row anyway. Whoever also writes accounts, conversations or messages
 /// takes it first, so that two transactions never wait for each other in a circle.
 pub async fn lock(tx: &mut Tx, id: &WorkspaceId) -> Result<()> {
-    sql!(tx, |c| sqlx::query("UPDATE workspaces SET event_seq = event_seq WHERE id = $1")
-        .bind(id)
-        .execute(c)
-        .await?
-        .rows_affected());
+    lock_all(tx, std::slice::from_ref(id)).await
+}
+
+/// The same for several, in one order, so that two who lock many never wait for each other.
+pub async fn lock_all(tx: &mut Tx, ids: &[WorkspaceId]) -> Result<()> {
+    match tx {
+        // Whoever writes at all is alone.
+        Tx::Sqlite(_) => {}
+        Tx::Postgres(tx) => {
+            // What refers to a workspace may be written meanwhile, which takes a lesser lock.
+            let locked =
+                "SELECT 1 FROM workspaces WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE";
+            sqlx::query(locked).bind(ids).execute(&mut **tx).await?;
+        }
+    }
     Ok(())
 }

@@ -62,7 +62,6 @@ pub(crate) async fn test(
             account: None,
             profiles: Vec::new(),
             payload: &payload,
-            cause: None,
         },
     )
     .await?;

@@ -1,6 +1,8 @@
 //! Putting an event into the log and on its way to every endpoint that wants it, in the transaction
 //! of what happened.
 
+use std::collections::BTreeSet;
+
 use posta_core::id::{AccountId, EventId, ProfileId, WorkspaceId};
 use posta_store::accounts::Account;
 use posta_store::deliveries::{self, Class, NewDelivery};
@@ -38,6 +40,23 @@ pub const ANNOUNCED: &[&str] = &[
     "webhook.test",
 ];
 
+/// Something that happened on an account.
+#[derive(Debug)]
+pub struct Announcement<'a> {
+    /// The account.
+    pub account: &'a Account,
+    /// Where it came from, if a platform's webhook told of it.
+    pub cause: Option<&'a Cause>,
+    /// What happened.
+    pub kind: &'static str,
+    /// The blocks.
+    pub payload: Payload,
+    /// The id of the event.
+    pub id: EventId,
+    /// The place in a trace at which it happened.
+    pub traceparent: Option<String>,
+}
+
 /// Announces something that happened on an account.
 ///
 /// # Errors
@@ -47,48 +66,59 @@ pub async fn announce(
     tx: &mut Tx,
     account: &Account,
     kind: &'static str,
-    payload: &Payload,
-) -> posta_store::Result<EventId> {
-    announce_caused(app, tx, account, None, kind, payload).await
+    payload: Payload,
+) -> posta_store::Result<()> {
+    let (id, traceparent) = (app.ids.next_event(), Origin::traceparent());
+    let new = Announcement { account, cause: None, kind, payload, id, traceparent };
+    announce_all(app, tx, &[new]).await
 }
 
-/// Announces something of which a platform's webhook told.
+/// Announces what happened on accounts, in this order. Expects their workspaces to be locked if there
+/// are several.
 ///
 /// # Errors
 /// When the database failed; then nothing in the transaction has happened.
-pub async fn announce_caused(
+pub async fn announce_all<'a>(
     app: &App,
     tx: &mut Tx,
-    account: &Account,
-    cause: Option<&Cause>,
-    kind: &'static str,
-    payload: &Payload,
-) -> posta_store::Result<EventId> {
-    let profile = profiles::find(tx, &account.workspace_id, &account.profile_id).await?;
-    let blocks = profile.iter().map(ProfileBlock::from).collect();
-    let placed = record(
-        app,
-        tx,
-        New {
+    all: &[Announcement<'a>],
+) -> posta_store::Result<()> {
+    if all.is_empty() {
+        return Ok(());
+    }
+    let ids: BTreeSet<_> = all.iter().map(|one| &one.account.profile_id).collect();
+    let profiles = profiles::list_by_id(tx, &Vec::from_iter(ids)).await?;
+    let new = |one: &Announcement<'a>| {
+        let (account, cause) = (one.account, one.cause);
+        let profile = profiles.iter().filter(|profile| profile.id == account.profile_id);
+        let new = New {
             workspace: &account.workspace_id,
-            kind,
+            kind: one.kind,
             profile: Some(&account.profile_id),
             account: Some(&account.id),
-            profiles: blocks,
-            payload,
-            cause,
-        },
-    )
-    .await?;
-    let wanting = endpoints::list(tx, &account.workspace_id).await?;
-    let place = Some((&account.profile_id, &account.id));
-    let wanting = wanting.iter().filter(|endpoint| wants(endpoint, kind, place));
-    let thread = payload.thread().map(|thread| format!("{} {thread}", account.id));
-    let deliveries: Vec<_> = wanting
-        .map(|endpoint| delivery(app, endpoint, &placed, thread.as_deref(), Class::Live))
-        .collect();
-    deliveries::insert_all(tx, &deliveries).await?;
-    Ok(placed.event.id)
+            profiles: profile.map(ProfileBlock::from).collect(),
+            payload: &one.payload,
+        };
+        let traceparent = one.traceparent.clone();
+        events::New { event: new.event(app, one.id.clone()), cause, traceparent }
+    };
+    let recorded: Vec<_> = all.iter().map(new).collect();
+    let places = events::insert(tx, &recorded).await?;
+    let owners: BTreeSet<_> = all.iter().map(|one| &one.account.workspace_id).collect();
+    let endpoints = endpoints::list_of(tx, &Vec::from_iter(owners)).await?;
+    let mut new = Vec::new();
+    for ((one, events::New { event, .. }), seq) in all.iter().zip(&recorded).zip(places) {
+        let account = one.account;
+        let place = Some((&account.profile_id, &account.id));
+        let thread = one.payload.thread().map(|thread| format!("{} {thread}", account.id));
+        let wanting = endpoints.iter().filter(|endpoint| {
+            endpoint.workspace_id == account.workspace_id && wants(endpoint, one.kind, place)
+        });
+        new.extend(wanting.map(|endpoint| {
+            delivery(app, endpoint, (&event.id, seq), thread.as_deref(), Class::Live)
+        }));
+    }
+    deliveries::insert_all(tx, &new).await
 }
 
 /// Announces something that happened to an endpoint, to the others of its workspace.
@@ -103,20 +133,13 @@ pub async fn announce_endpoint(
     payload: &Payload,
 ) -> posta_store::Result<()> {
     let workspace = &endpoint.workspace_id;
-    let new = New {
-        workspace,
-        kind,
-        profile: None,
-        account: None,
-        profiles: Vec::new(),
-        payload,
-        cause: None,
-    };
+    let new = New { workspace, kind, profile: None, account: None, profiles: Vec::new(), payload };
     let placed = record(app, tx, new).await?;
+    let place = (&placed.event.id, placed.seq);
     let others = endpoints::list(tx, workspace).await?;
     let others = others.iter().filter(|one| one.id != endpoint.id && wants(one, kind, None));
     let deliveries: Vec<_> =
-        others.map(|one| delivery(app, one, &placed, None, Class::Live)).collect();
+        others.map(|one| delivery(app, one, place, None, Class::Live)).collect();
     deliveries::insert_all(tx, &deliveries).await
 }
 
@@ -124,7 +147,7 @@ pub async fn announce_endpoint(
 pub(super) fn delivery(
     app: &App,
     endpoint: &Endpoint,
-    placed: &Placed,
+    (event, seq): (&EventId, i64),
     thread: Option<&str>,
     class: Class,
 ) -> NewDelivery {
@@ -132,8 +155,8 @@ pub(super) fn delivery(
         id: app.ids.next(),
         workspace_id: endpoint.workspace_id.clone(),
         endpoint_id: endpoint.id.clone(),
-        event_id: placed.event.id.clone(),
-        seq: placed.seq,
+        event_id: event.clone(),
+        seq,
         class,
         replay_id: None,
         thread: thread.filter(|_| endpoint.keeps_order).map(str::to_owned),
@@ -155,8 +178,30 @@ pub struct New<'a> {
     pub profiles: Vec<ProfileBlock>,
     /// Its blocks.
     pub payload: &'a Payload,
-    /// Where it came from, if a platform's webhook told of it.
-    pub cause: Option<&'a Cause>,
+}
+
+impl New<'_> {
+    fn event(self, app: &App, id: EventId) -> Event {
+        let now = app.clock.now();
+        let envelope = Envelope {
+            id: &id,
+            event: self.kind,
+            payload: self.payload,
+            profiles: self.profiles,
+            timestamp: now,
+        };
+        let body = serde_json::to_string(&envelope).expect("an envelope has only text for keys");
+        Event {
+            id,
+            workspace_id: self.workspace.clone(),
+            kind: self.kind.to_owned(),
+            profile_id: self.profile.cloned(),
+            account_id: self.account.cloned(),
+            message_id: self.payload.message_id().cloned(),
+            body,
+            created_at: now,
+        }
+    }
 }
 
 /// Puts an event into the log without sending it anywhere.
@@ -164,29 +209,12 @@ pub struct New<'a> {
 /// # Errors
 /// When the database failed.
 pub async fn record(app: &App, tx: &mut Tx, new: New<'_>) -> posta_store::Result<Placed> {
-    let id = app.ids.next_event();
-    let now = app.clock.now();
-    let envelope = Envelope {
-        id: &id,
-        event: new.kind,
-        payload: new.payload,
-        profiles: new.profiles,
-        timestamp: now,
-    };
-    let body = serde_json::to_string(&envelope).expect("an envelope has only text for keys");
-    let event = Event {
-        id: id.clone(),
-        workspace_id: new.workspace.clone(),
-        kind: new.kind.to_owned(),
-        profile_id: new.profile.cloned(),
-        account_id: new.account.cloned(),
-        message_id: new.payload.message_id().cloned(),
-        body,
-        created_at: now,
-    };
+    let event = new.event(app, app.ids.next_event());
     let traceparent = Origin::traceparent();
-    let seq = events::insert(tx, &event, new.cause, traceparent.as_deref()).await?;
-    Ok(Placed { seq, event })
+    let new = [events::New { event, cause: None, traceparent }];
+    let seq = events::insert(tx, &new).await?.pop();
+    let [events::New { event, .. }] = new;
+    Ok(Placed { seq: seq.ok_or(posta_store::Error::RowNotFound)?, event })
 }
 
 /// Whether an endpoint is to hear of something that happened in a profile, on an account. One that

@@ -207,7 +207,7 @@ async fn store(
     renewals::update_due(&mut tx, &account.id, renew_at).await?;
     inbound::update_unrouted(&mut tx, &account.platform, now.minus(UNROUTED), now).await?;
     let payload = Payload::Account { account: AccountBlock::from(&account) };
-    announce(app, &mut tx, &account, "account.connected", &payload).await?;
+    announce(app, &mut tx, &account, "account.connected", payload).await?;
     send::release(app, &mut tx, &account).await?;
     if let Some(lost) = before.filter(|one| one.state == State::Dead) {
         announce_recovered(app, &mut tx, &account, lost.state_code.unwrap_or_default()).await?;

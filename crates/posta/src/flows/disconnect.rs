@@ -124,7 +124,7 @@ async fn tell(
         reason_code: reason.code.to_owned(),
         reconnect_url: (state == State::Dead).then(|| reconnect::url(app, account)),
     };
-    announce(app, tx, account, "account.disconnected", &payload).await.map(drop)
+    announce(app, tx, account, "account.disconnected", payload).await
 }
 
 /// Ends the subscriptions of accounts that are being disconnected: taken while they have a token,
@@ -139,7 +139,8 @@ impl Farewell {
     pub async fn to(app: &App, tx: &mut Tx, leaving: &[Account]) -> posta_store::Result<Self> {
         let mut lines = Vec::new();
         for account in leaving {
-            let same = accounts::list_by_remote(tx, &account.platform, &account.remote_id).await?;
+            let remote = std::slice::from_ref(&account.remote_id);
+            let same = accounts::list_by_remote(tx, &account.platform, remote).await?;
             let is_needed = same
                 .iter()
                 .any(|one| one.id != account.id && one.oauth_app_id == account.oauth_app_id);

@@ -144,7 +144,7 @@ pub async fn pass(
     {
         let owner_app_id = target.map(ToOwned::to_owned);
         Control { owner: Owner::Other, owner_app_id, changed_at }.put(&mut kept);
-        conversations::update_activity(&mut tx, &kept).await?;
+        conversations::update_activity(&mut tx, &[&kept]).await?;
         tx.commit().await?;
     }
     Ok(())

@@ -277,7 +277,8 @@ async fn become_message(
     remote: &RemoteMessage,
 ) -> posta_store::Result<()> {
     let new = conversation(app, account, thread, person);
-    let mut conversation = conversations::insert_or_get(tx, &new).await?;
+    let found = conversations::insert_or_get(tx, &[new]).await?.pop();
+    let mut conversation = found.ok_or(posta_store::Error::RowNotFound)?;
     let request = send::Request {
         account,
         conversation: &conversation,
@@ -301,7 +302,7 @@ async fn become_message(
     }
     receive::note_newest(app, tx, &mut conversation, &message).await?;
     let payload = receive::message_payload(account, &conversation, &message);
-    announce::announce(app, tx, account, "message.sent", &payload).await?;
+    announce::announce(app, tx, account, "message.sent", payload).await?;
     receive::catch_up(app, tx, account, &message).await
 }
 

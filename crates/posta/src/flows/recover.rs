@@ -40,7 +40,7 @@ pub(super) async fn announce_recovered(
     send::release(app, tx, account).await?;
     let block = AccountBlock::from(account);
     let payload = Payload::AccountRecovered { account: block, recovered_from };
-    announce(app, tx, account, "account.recovered", &payload).await.map(drop)
+    announce(app, tx, account, "account.recovered", payload).await
 }
 
 /// Tries the token of a claimed account that was lost, and notes what came of it.

@@ -135,5 +135,5 @@ async fn warn(
         reason: error.message.clone(),
         reconnect_url: reconnect::url(app, account),
     };
-    announce(app, tx, account, "account.token_expiring", &payload).await.map(drop)
+    announce(app, tx, account, "account.token_expiring", payload).await
 }

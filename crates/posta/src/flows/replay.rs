@@ -95,7 +95,7 @@ async fn read_log(
         })
         .map(|placed| NewDelivery {
             replay_id: Some(replay.id.clone()),
-            ..announce::delivery(app, endpoint, placed, None, Class::Replay)
+            ..announce::delivery(app, endpoint, (&placed.event.id, placed.seq), None, Class::Replay)
         })
         .collect();
     deliveries::insert_all(tx, &new).await?;

@@ -137,7 +137,7 @@ pub async fn mend(app: &App, account: &Account) -> Result<Standing, FlowError> {
         account: AccountBlock::from(account),
         missing_fields: before.missing.clone(),
     };
-    announce(app, &mut tx, account, "subscription.repaired", &payload).await?;
+    announce(app, &mut tx, account, "subscription.repaired", payload).await?;
     tx.commit().await?;
     app.wake.announced();
     Ok(before)

@@ -5,12 +5,16 @@
 //! were too many, programs send nothing more in the conversation until somebody of the business has
 //! written, or has let them go on.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use posta_core::event::{self, Direction};
 use posta_core::failure::{Code, ConnectorError};
+use posta_core::id::ConversationId;
+use posta_core::time::Timestamp;
 use posta_store::conversations::Conversation;
-use posta_store::messages::{Message, Origin};
+use posta_store::messages::Origin;
+pub(super) use posta_store::turns::Last;
 use posta_store::{Tx, turns};
 use serde_json::json;
 
@@ -23,7 +27,41 @@ use crate::app::App;
 /// Whoever answers faster does not read.
 const QUICK: Duration = Duration::from_secs(5);
 
-/// Takes in what a person wrote, and stops the programs at the last turn that they may take.
+/// Whether it is counted what programs of both sides say to each other.
+pub(super) fn counts(app: &App, told: &Told<'_>) -> bool {
+    // What was found by comparing is no answer within seconds.
+    app.config.inbox.automated_turns > 0 && told.origin == Origin::Webhook
+}
+
+/// What was written last in conversations.
+pub(super) struct Lasts(HashMap<ConversationId, Last>);
+
+/// Looks what was written last in conversations.
+///
+/// # Errors
+/// When the database failed.
+pub(super) async fn lasts(
+    tx: &mut Tx,
+    conversations: &[&ConversationId],
+) -> posta_store::Result<Lasts> {
+    let all = turns::list_last(tx, conversations).await?;
+    Ok(Lasts(all.into_iter().map(|last| (last.conversation_id.clone(), last)).collect()))
+}
+
+impl Lasts {
+    /// Notes that a person wrote. Returns what was written last before, if it was written to them.
+    pub(super) fn hear(&mut self, conversation: &ConversationId, at: Timestamp) -> Option<Last> {
+        let last = self.0.get_mut(conversation)?;
+        let before = last.clone();
+        if before.sent_at <= at {
+            (last.direction, last.sent_at) = (Direction::Incoming, at);
+        }
+        (before.direction == Direction::Outgoing).then_some(before)
+    }
+}
+
+/// Takes in what a person wrote to whom we had written last, and stops the programs at the last turn that
+/// they may take.
 ///
 /// # Errors
 /// When the database failed.
@@ -32,18 +70,11 @@ pub(super) async fn heard(
     tx: &mut Tx,
     told: &Told<'_>,
     conversation: &Conversation,
-    (stored, message): (&Message, &event::Message),
+    (last, message): (&Last, &event::Message),
 ) -> posta_store::Result<()> {
     let most = i64::from(app.config.inbox.automated_turns);
-    // What was found by comparing is no answer within seconds.
-    if most == 0 || told.origin != Origin::Webhook {
-        return Ok(());
-    }
-    let Some(last) = turns::find_last(tx, &conversation.id, &stored.id).await? else {
-        return Ok(());
-    };
     let taken = turns::get(tx, &conversation.id).await?;
-    if taken >= most || last.direction == Direction::Incoming {
+    if taken >= most {
         return Ok(());
     }
     let is_program = |via: &str| Sender::of(Some(via)) != Sender::Person;
@@ -66,7 +97,7 @@ pub(super) async fn heard(
         turns: taken,
         stopped_at: app.clock.now(),
     };
-    told.announce(app, tx, "automation.stopped", &payload).await.map(drop)
+    told.announce(app, tx, "automation.stopped", payload).await.map(drop)
 }
 
 /// Lets programs go on in a conversation, because somebody of the business has seen to it.

@@ -206,7 +206,7 @@ async fn take(
             Kind::Import => Origin::Import,
             Kind::Reconcile => Origin::Reconcile,
         };
-        let told = Told { account, at, origin, is_standby: false, cause: None };
+        let told = Told { account, at, origin, is_standby: false, cause: None, traceparent: None };
         match receive::message(app, tx, &told, message).await? {
             Taken::New => {
                 met.found += 1;

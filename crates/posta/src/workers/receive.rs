@@ -9,19 +9,9 @@ use posta_store::inbound::{self, Inbound};
 use super::tend;
 use crate::app::App;
 use crate::flows::receive::{receive, receive_apart};
-use crate::origin::Origin;
-use crate::traces::{Kind, Place};
 
 /// How many webhooks share a transaction; a few, so that accepting new ones never waits long.
-const BATCH: i64 = 32;
-
-/// After how many events a transaction ends, though more webhooks were taken: one webhook can hold
-/// a thousand, and accepting new ones must not wait for many of that kind.
-const EVENTS: usize = 500;
-
-/// How many are worked off at least, though new ones wait to be written: a backlog gets smaller also
-/// while more comes than can be worked off.
-const LEAST: usize = 4;
+const BATCH: i64 = 64;
 
 /// How long a webhook that the database refuses is left alone; it doubles up to an hour.
 const SET_ASIDE: Duration = Duration::from_secs(5);
@@ -43,18 +33,12 @@ async fn work_together(app: &App) -> posta_store::Result<usize> {
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
     let rows = inbound::claim(&mut tx, now, now, BATCH).await?;
-    let (mut count, mut events) = (0, 0);
-    for row in &rows {
-        let is_in_the_way = count >= LEAST && app.ingest.waiting() > 0;
-        if events >= EVENTS || is_in_the_way {
-            break;
-        }
-        events += going_on(app, row, Box::pin(receive(app, &mut tx, row))).await?;
-        count += 1;
-    }
+    let steps = receive(app, &mut tx, &rows).await?;
     tx.commit().await?;
-    app.wake.of_news();
-    Ok(count)
+    if !steps.is_empty() {
+        app.wake.of_news();
+    }
+    Ok(steps.len())
 }
 
 /// Works off the webhook at the head of the queue, event by event; what cannot be taken in waits,
@@ -69,10 +53,7 @@ async fn work_apart(app: &App) -> posta_store::Result<usize> {
     }
     tx.commit().await?;
     for row in &rows {
-        let problem = match AssertUnwindSafe(going_on(app, row, Box::pin(receive_apart(app, row))))
-            .catch_unwind()
-            .await
-        {
+        let problem = match AssertUnwindSafe(receive_apart(app, row)).catch_unwind().await {
             Ok(problem) => problem?,
             Err(_) => Some("the program failed over it; see the log".to_owned()),
         };
@@ -85,16 +66,6 @@ async fn work_apart(app: &App) -> posta_store::Result<usize> {
     }
     app.wake.of_news();
     Ok(rows.len())
-}
-
-/// Does the work as part of the trace that began when the webhook came.
-async fn going_on<F: Future>(app: &App, row: &Inbound, work: F) -> F::Output {
-    let Some(parent) = row.traceparent.as_deref().and_then(Place::read) else {
-        return work.await;
-    };
-    let mut step = app.traces.begin(Kind::Consumer, || "receive".to_owned(), Some(&parent));
-    step.about("inbound.id", &row.id);
-    Origin { request_id: None, place: step.place() }.scope(work).await
 }
 
 /// Why a webhook waits over which the program ended.

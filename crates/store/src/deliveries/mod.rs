@@ -5,7 +5,7 @@ use posta_core::secret::Sealed;
 use posta_core::time::Timestamp;
 use sqlx::types::Json;
 
-use crate::sql::sql;
+use crate::sql::{chunks, sql};
 use crate::text::text;
 use crate::{Result, Tx};
 
@@ -120,30 +120,29 @@ impl State {
 
 /// Adds deliveries.
 pub async fn insert_all(tx: &mut Tx, deliveries: &[NewDelivery]) -> Result<()> {
-    if deliveries.is_empty() {
-        return Ok(());
-    }
-    sql!(tx, |c| {
-        let mut query = sqlx::QueryBuilder::new(
-            "INSERT INTO deliveries (id, workspace_id, endpoint_id, event_id, state, attempts,
-                 due_at, created_at, seq, class, thread, replay_id) ",
-        );
-        query.push_values(deliveries, |mut row, delivery| {
-            row.push_bind(&delivery.id)
-                .push_bind(&delivery.workspace_id)
-                .push_bind(&delivery.endpoint_id)
-                .push_bind(&delivery.event_id)
-                .push_bind(State::Pending)
-                .push_bind(0_i64)
-                .push_bind(delivery.due_at)
-                .push_bind(delivery.due_at)
-                .push_bind(delivery.seq)
-                .push_bind(delivery.class)
-                .push_bind(delivery.thread.as_deref().map(text))
-                .push_bind(&delivery.replay_id);
+    for chunk in chunks(deliveries) {
+        sql!(tx, |c| {
+            let mut query = sqlx::QueryBuilder::new(
+                "INSERT INTO deliveries (id, workspace_id, endpoint_id, event_id, state, attempts,
+                     due_at, created_at, seq, class, thread, replay_id) ",
+            );
+            query.push_values(chunk, |mut row, delivery| {
+                row.push_bind(&delivery.id)
+                    .push_bind(&delivery.workspace_id)
+                    .push_bind(&delivery.endpoint_id)
+                    .push_bind(&delivery.event_id)
+                    .push_bind(State::Pending)
+                    .push_bind(0_i64)
+                    .push_bind(delivery.due_at)
+                    .push_bind(delivery.due_at)
+                    .push_bind(delivery.seq)
+                    .push_bind(delivery.class)
+                    .push_bind(delivery.thread.as_deref().map(text))
+                    .push_bind(&delivery.replay_id);
+            });
+            query.build().execute(c).await?.rows_affected()
         });
-        query.build().execute(c).await?.rows_affected()
-    });
+    }
     Ok(())
 }
 

@@ -40,7 +40,7 @@ async fn connecting_again_keeps_id_and_history(store: &Store) {
     let conversation = store.conversation(&account, "t1").await;
     let mut tx = store.write().await;
     accounts::update_rate_limited(&mut tx, &account.id, at(50)).await.unwrap();
-    accounts::update_last_event(&mut tx, &account.id, at(40)).await.unwrap();
+    accounts::update_last_event(&mut tx, std::slice::from_ref(&account.id), at(40)).await.unwrap();
     tx.commit().await.unwrap();
     let busy = find(store, &account).await;
     assert_eq!((busy.rate_limited_until, busy.last_event_at), (Some(at(50)), Some(at(40))));
@@ -107,7 +107,8 @@ async fn a_removed_account_is_hidden_and_its_token_gone(store: &Store) {
     let remote = &account.remote_id;
     let found = accounts::find_remote(&mut tx, owner, "instagram", remote).await.unwrap();
     assert_eq!(found.unwrap().id, account.id);
-    let listed = accounts::list_by_remote(&mut tx, "instagram", remote).await.unwrap();
+    let listed =
+        accounts::list_by_remote(&mut tx, "instagram", std::slice::from_ref(remote)).await.unwrap();
     assert!(listed.is_empty());
     let listed = accounts::list(&mut tx, owner, &Filter::default(), None, 10).await.unwrap();
     assert_eq!(listed.len(), 1);
@@ -132,10 +133,16 @@ async fn a_webhook_finds_the_account_in_every_workspace(store: &Store) {
     store.upsert(&twin).await;
     let mut tx = store.read().await;
     let remote = &account.remote_id;
-    let found = accounts::list_by_remote(&mut tx, "instagram", remote).await.unwrap();
+    let found =
+        accounts::list_by_remote(&mut tx, "instagram", std::slice::from_ref(remote)).await.unwrap();
     let ids: Vec<_> = found.into_iter().map(|account| account.id).collect();
     assert_eq!(ids, [account.id.clone(), twin.id.clone()]);
-    assert!(accounts::list_by_remote(&mut tx, "facebook", remote).await.unwrap().is_empty());
+    assert!(
+        accounts::list_by_remote(&mut tx, "facebook", std::slice::from_ref(remote))
+            .await
+            .unwrap()
+            .is_empty()
+    );
     let unknown = RemoteAccount::new("0");
     let found = accounts::find_remote(&mut tx, &other, "instagram", &unknown).await;
     assert!(found.unwrap().is_none());

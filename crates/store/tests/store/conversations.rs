@@ -28,7 +28,7 @@ async fn a_handle_is_noted_once(store: &Store) {
     let account = store.account().await;
     let new = Conversation { participant_username: None, ..store.new_conversation(&account, "t1") };
     let mut tx = store.write().await;
-    conversations::insert_or_get(&mut tx, &new).await.unwrap();
+    conversations::insert_or_get(&mut tx, std::slice::from_ref(&new)).await.unwrap().remove(0);
     for name in ["ana", "other"] {
         conversations::update_username(&mut tx, &account.id, &new.remote_id, name).await.unwrap();
     }
@@ -43,10 +43,13 @@ async fn the_same_thread_is_one_conversation_however_many_hear_of_it(store: &Sto
         let (db, new) = (store.db.clone(), store.new_conversation(&account, "t1"));
         tries.spawn(async move {
             let mut tx = db.write().await.unwrap();
-            let mut mine = conversations::insert_or_get(&mut tx, &new).await.unwrap();
+            let mut mine = conversations::insert_or_get(&mut tx, std::slice::from_ref(&new))
+                .await
+                .unwrap()
+                .remove(0);
             // The row is locked, so that counting on it loses nothing.
             mine.unread_count += 1;
-            conversations::update_activity(&mut tx, &mine).await.unwrap();
+            conversations::update_activity(&mut tx, &[&mine]).await.unwrap();
             tx.commit().await.unwrap();
             mine.id
         });
@@ -67,7 +70,8 @@ async fn activity_is_written_and_the_person_stays(store: &Store) {
     new.participant_picture = Some("https://example.com/bo".into());
     new.metadata = Some(Json(json!({"ad": {"id": "7"}})));
     let mut tx = store.write().await;
-    let mut made = conversations::insert_or_get(&mut tx, &new).await.unwrap();
+    let mut made =
+        conversations::insert_or_get(&mut tx, std::slice::from_ref(&new)).await.unwrap().remove(0);
     assert_eq!(format!("{made:?}"), format!("{new:?}"));
 
     made.status = Status::Archived;
@@ -77,9 +81,12 @@ async fn activity_is_written_and_the_person_stays(store: &Store) {
     made.unread_count = 3;
     made.metadata = None;
     made.updated_at = at(6);
-    conversations::update_activity(&mut tx, &made).await.unwrap();
+    conversations::update_activity(&mut tx, &[&made]).await.unwrap();
     let again = store.new_conversation(&account, "t1");
-    let found = conversations::insert_or_get(&mut tx, &again).await.unwrap();
+    let found = conversations::insert_or_get(&mut tx, std::slice::from_ref(&again))
+        .await
+        .unwrap()
+        .remove(0);
     assert_eq!(format!("{found:?}"), format!("{made:?}"));
 }
 
@@ -113,7 +120,7 @@ async fn pages_are_complete_in_both_directions_even_when_times_are_equal(store: 
         let mut one = store.new_conversation(&account, &number.to_string());
         one.updated_at = at(number / 4);
         let mut tx = store.write().await;
-        conversations::insert_or_get(&mut tx, &one).await.unwrap();
+        conversations::insert_or_get(&mut tx, std::slice::from_ref(&one)).await.unwrap().remove(0);
         tx.commit().await.unwrap();
         expected.push(one.id);
     }
@@ -166,7 +173,7 @@ async fn lists_are_narrowed(store: &Store) {
     let mut archived = store.conversation(&account, "t2").await;
     archived.status = Status::Archived;
     let mut tx = store.write().await;
-    conversations::update_activity(&mut tx, &archived).await.unwrap();
+    conversations::update_activity(&mut tx, &[&archived]).await.unwrap();
     tx.commit().await.unwrap();
     let elsewhere = store.conversation(&other, "t3").await;
 
@@ -257,7 +264,7 @@ async fn what_an_owner_changes_undoes_nothing_that_arrives_meanwhile(store: &Sto
     seen.last_message = Some("Are you open?".into());
     seen.window_opened_at = Some(at(7));
     seen.updated_at = at(9);
-    conversations::update_activity(&mut arriving, &seen).await.unwrap();
+    conversations::update_activity(&mut arriving, &[&seen]).await.unwrap();
     let changing = async {
         let mut tx = store.write().await;
         // What the owner saw before it changed anything is old by then.
@@ -290,7 +297,7 @@ async fn what_arrives_undoes_nothing_that_an_owner_changed_meanwhile(store: &Sto
         let mut tx = store.write().await;
         let mut seen = conversations::get_locked(&mut tx, owner, id).await.unwrap();
         seen.last_message = Some("Four cakes".into());
-        conversations::update_activity(&mut tx, &seen).await.unwrap();
+        conversations::update_activity(&mut tx, &[&seen]).await.unwrap();
         tx.commit().await.unwrap();
     };
     tokio::join!(arriving, async {

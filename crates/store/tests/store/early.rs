@@ -33,7 +33,7 @@ async fn keep(tx: &mut Tx, early: &Early) -> bool {
 }
 
 async fn take(tx: &mut Tx, account: &Account, message: &str) -> Vec<Early> {
-    early::take(tx, &account.id, &RemoteMessage::new(message)).await.unwrap()
+    early::take(tx, &[(&account.id, &RemoteMessage::new(message))]).await.unwrap()
 }
 
 async fn it_is_taken_out_once_in_the_order_it_happened(store: &Store) {

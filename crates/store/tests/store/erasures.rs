@@ -76,7 +76,7 @@ async fn everything_of_an_account_is_deleted_bit_by_bit(store: &Store) {
                 body: "{}".into(),
                 created_at: at(0),
             };
-            events::insert(&mut tx, &event, None, None).await.unwrap();
+            events::insert(&mut tx, &[event.clone().into()]).await.unwrap();
             let delivery = NewDelivery {
                 id: store.id(),
                 workspace_id: one.workspace_id.clone(),
@@ -121,8 +121,8 @@ async fn raw_webhooks_that_speak_of_it_are_deleted_once_worked_off(store: &Store
         verified_by: Json(vec![None]),
         body: text.as_bytes().to_vec(),
         attempts: 0,
-        traceparent: None,
         received_at: at(0),
+        traceparent: None,
     };
     let ours = format!(r#"{{"id":"{}"}}"#, account.remote_id);
     let rows = [row(&ours), row("of another"), row(&ours)];

@@ -37,20 +37,19 @@ async fn places_are_counted_per_workspace(store: &Store) {
     let first = store.workspace("acme").await;
     let second = store.workspace("other").await;
     let mut tx = store.write().await;
-    let mut places = Vec::new();
-    for owner in [&first, &first, &second, &first] {
-        places.push(events::insert(&mut tx, &new(store, owner), None, None).await.unwrap());
-    }
-    assert_eq!(places, [1, 2, 1, 3]);
-    let nowhere = new(store, &store.id());
-    assert!(events::insert(&mut tx, &nowhere, None, None).await.is_err());
+    let all = [&first, &first, &second, &first].map(|owner| new(store, owner).into());
+    assert_eq!(events::insert(&mut tx, &all).await.unwrap(), [1, 2, 1, 3]);
+    let more = [&second, &first].map(|owner| new(store, owner).into());
+    assert_eq!(events::insert(&mut tx, &more).await.unwrap(), [2, 4]);
+    let nowhere = [new(store, &first).into(), new(store, &store.id()).into()];
+    assert!(events::insert(&mut tx, &nowhere).await.is_err());
 }
 
 async fn every_field_is_kept(store: &Store) {
     let owner = store.workspace("acme").await;
     let event = new(store, &owner);
     let mut tx = store.write().await;
-    events::insert(&mut tx, &event, None, None).await.unwrap();
+    events::insert(&mut tx, &[event.clone().into()]).await.unwrap();
     let text = "SELECT id, workspace_id, kind, profile_id, account_id, message_id, body, created_at FROM events";
     let found: Event = match &mut tx {
         Tx::Sqlite(tx) => sqlx::query_as(text).fetch_one(&mut **tx).await,
@@ -65,8 +64,10 @@ async fn an_event_is_found_by_its_workspace_with_what_caused_it(store: &Store) {
     let (caused, plain) = (new(store, &owner), new(store, &owner));
     let cause = Cause { inbound_id: store.id(), position: 7 };
     let mut tx = store.write().await;
-    events::insert(&mut tx, &caused, Some(&cause), None).await.unwrap();
-    events::insert(&mut tx, &plain, None, None).await.unwrap();
+    events::insert(&mut tx, &[events::New { cause: Some(&cause), ..caused.clone().into() }])
+        .await
+        .unwrap();
+    events::insert(&mut tx, &[plain.clone().into()]).await.unwrap();
     assert_eq!(events::find_cause(&mut tx, &caused.id).await.unwrap(), Some(cause));
     assert_eq!(events::find_cause(&mut tx, &plain.id).await.unwrap(), None);
     let found = events::find(&mut tx, &owner, caused.id.as_str()).await.unwrap();
@@ -79,10 +80,10 @@ async fn an_event_is_found_by_its_workspace_with_what_caused_it(store: &Store) {
 async fn an_undone_event_leaves_no_hole(store: &Store) {
     let owner = store.workspace("acme").await;
     let mut tx = store.write().await;
-    assert_eq!(events::insert(&mut tx, &new(store, &owner), None, None).await.unwrap(), 1);
+    assert_eq!(events::insert(&mut tx, &[new(store, &owner).into()]).await.unwrap(), [1]);
     drop(tx);
     let mut tx = store.write().await;
-    assert_eq!(events::insert(&mut tx, &new(store, &owner), None, None).await.unwrap(), 1);
+    assert_eq!(events::insert(&mut tx, &[new(store, &owner).into()]).await.unwrap(), [1]);
 }
 
 async fn places_become_visible_in_order_and_without_holes(store: &Store) {
@@ -98,7 +99,7 @@ async fn places_become_visible_in_order_and_without_holes(store: &Store) {
             for pair in events.chunks(2) {
                 let mut tx = db.write().await.unwrap();
                 for event in pair {
-                    events::insert(&mut tx, event, None, None).await.unwrap();
+                    events::insert(&mut tx, &[event.clone().into()]).await.unwrap();
                 }
                 tx.commit().await.unwrap();
                 // So that somebody looks between the commits, however fast they are.
@@ -134,7 +135,7 @@ async fn places(db: &Db) -> Vec<i64> {
 
 async fn insert(store: &Store, event: &Event) {
     let mut tx = store.write().await;
-    events::insert(&mut tx, event, None, None).await.unwrap();
+    events::insert(&mut tx, &[event.clone().into()]).await.unwrap();
     tx.commit().await.unwrap();
 }
 

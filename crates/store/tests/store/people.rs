@@ -16,7 +16,7 @@ async fn due(store: &Store, account: &accounts::Account, remote: &str, when: i64
     let mut conversation = store.conversation(account, remote).await;
     conversation.profile_due_at = Some(at(when));
     let mut tx = store.write().await;
-    conversations::update_activity(&mut tx, &conversation).await.unwrap();
+    conversations::update_activity(&mut tx, &[&conversation]).await.unwrap();
     tx.commit().await.unwrap();
 }
 

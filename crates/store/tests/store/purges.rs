@@ -68,7 +68,6 @@ async fn raw(store: &Store, tx: &mut Tx, platform: &str, received: i64) -> Inbou
         verified_by: Json(vec![None]),
         body: b"{\"words\": 1}".to_vec(),
         attempts: 0,
-        traceparent: None,
         received_at: at(received),
     };
     inbound::insert_all(tx, std::slice::from_ref(&row)).await.unwrap();
@@ -109,7 +108,7 @@ async fn events_are_found_by_the_message_that_they_show(store: &Store) {
             body: "{\"words\": 1}".into(),
             created_at: at(3),
         };
-        events::insert(&mut tx, &event, None, None).await.unwrap();
+        events::insert(&mut tx, &[event.clone().into()]).await.unwrap();
     }
     let found = events::list_of_message(&mut tx, &message).await.unwrap();
     assert_eq!(found.len(), 2);

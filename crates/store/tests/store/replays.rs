@@ -89,7 +89,7 @@ async fn put(
         created_at: at(0),
     };
     let mut tx = store.write().await;
-    events::insert(&mut tx, &event, None, None).await.unwrap();
+    events::insert(&mut tx, &[event.clone().into()]).await.unwrap();
     let delivery = NewDelivery {
         id: store.id(),
         workspace_id: endpoint.workspace_id.clone(),

@@ -314,7 +314,10 @@ impl Store {
     pub(crate) async fn conversation(&self, account: &Account, remote: &str) -> Conversation {
         let new = self.new_conversation(account, remote);
         let mut tx = self.write().await;
-        let made = conversations::insert_or_get(&mut tx, &new).await.unwrap();
+        let made = conversations::insert_or_get(&mut tx, std::slice::from_ref(&new))
+            .await
+            .unwrap()
+            .remove(0);
         tx.commit().await.unwrap();
         made
     }

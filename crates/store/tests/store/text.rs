@@ -97,12 +97,14 @@ async fn who_people_are(store: &Store) {
         metadata: nested(),
         ..store.new_conversation(&account, "t1")
     };
-    let made = conversations::insert_or_get(&mut tx, &new).await.unwrap();
+    let made =
+        conversations::insert_or_get(&mut tx, std::slice::from_ref(&new)).await.unwrap().remove(0);
     assert_eq!(made.participant_name.as_deref(), Some(KEPT));
     assert_eq!(made.metadata, kept());
     let busy = Conversation { last_message: nul(), metadata: nested(), ..made };
-    conversations::update_activity(&mut tx, &busy).await.unwrap();
-    let again = conversations::insert_or_get(&mut tx, &new).await.unwrap();
+    conversations::update_activity(&mut tx, &[&busy]).await.unwrap();
+    let again =
+        conversations::insert_or_get(&mut tx, std::slice::from_ref(&new)).await.unwrap().remove(0);
     assert_eq!(again.last_message.as_deref(), Some(KEPT));
     assert_eq!(again.metadata, kept());
 }
@@ -147,8 +149,8 @@ async fn what_stands_in_raw_webhooks(store: &Store) {
         verified_by: Json(vec![None]),
         body: NUL.into(),
         attempts: 0,
-        traceparent: None,
         received_at: at(0),
+        traceparent: None,
     };
     let mut tx = store.write().await;
     inbound::insert_all(&mut tx, std::slice::from_ref(&row)).await.unwrap();
@@ -281,7 +283,7 @@ async fn what_endpoints_answer(store: &Store) {
         created_at: at(0),
     };
     let mut tx = store.write().await;
-    events::insert(&mut tx, &event, None, None).await.unwrap();
+    events::insert(&mut tx, &[event.clone().into()]).await.unwrap();
     attempts::insert_all(&mut tx, &[attempt]).await.unwrap();
     let filter = Filter { among: std::slice::from_ref(&endpoint.id), ..Filter::default() };
     let rows = attempts::list(&mut tx, &owner, &filter, 9, 0).await.unwrap();

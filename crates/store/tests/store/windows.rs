@@ -18,7 +18,7 @@ async fn a_window_is_told_of_once_and_again_when_it_was_opened_anew(store: &Stor
     let mut tx = store.write().await;
     assert_eq!(windows::find_next_due(&mut tx).await.unwrap(), None);
     conversation.window_due_at = Some(at(10));
-    conversations::update_activity(&mut tx, &conversation).await.unwrap();
+    conversations::update_activity(&mut tx, &[&conversation]).await.unwrap();
     assert_eq!(windows::find_next_due(&mut tx).await.unwrap(), Some(at(10)));
     assert!(windows::list_due(&mut tx, at(9), 5).await.unwrap().is_empty());
     assert!(!windows::take_due(&mut tx, owner, &conversation.id, at(9)).await.unwrap());
@@ -28,7 +28,7 @@ async fn a_window_is_told_of_once_and_again_when_it_was_opened_anew(store: &Stor
     assert!(!windows::take_due(&mut tx, owner, &conversation.id, at(10)).await.unwrap());
     assert!(windows::list_due(&mut tx, at(99), 5).await.unwrap().is_empty());
     conversation.window_due_at = Some(at(20));
-    conversations::update_activity(&mut tx, &conversation).await.unwrap();
+    conversations::update_activity(&mut tx, &[&conversation]).await.unwrap();
     assert!(windows::take_due(&mut tx, owner, &conversation.id, at(20)).await.unwrap());
 }
 

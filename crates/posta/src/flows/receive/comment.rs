@@ -56,6 +56,6 @@ pub(super) async fn commented(
         post: PostBlock::from(&stored),
         account: account.into(),
     };
-    told.announce(app, tx, "comment.received", &payload).await?;
+    told.announce(app, tx, "comment.received", payload).await?;
     Ok(Taken::New)
 }

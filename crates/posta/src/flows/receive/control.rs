@@ -76,7 +76,7 @@ pub(super) async fn changed(
         let owner_app_id = change.owner.map(ToOwned::to_owned);
         Control { owner, owner_app_id, changed_at: told.at }.put(&mut conversation);
         conversation.updated_at = conversation.updated_at.max(now);
-        conversations::update_activity(tx, &conversation).await?;
+        conversations::update_activity(tx, &[&conversation]).await?;
     }
     let payload = Payload::ControlChanged {
         conversation: ConversationBlock::from(&conversation),
@@ -89,7 +89,7 @@ pub(super) async fn changed(
         },
         changed_at: told.at,
     };
-    told.announce(app, tx, "conversation.control_changed", &payload).await?;
+    told.announce(app, tx, "conversation.control_changed", payload).await?;
     Ok(Taken::New)
 }
 

@@ -37,7 +37,7 @@ pub(super) async fn deleted(
         purge::of_message(app, tx, account, &message).await?;
         if conversation.last_message_at == Some(message.sent_at) {
             conversation.last_message = None;
-            conversations::update_activity(tx, &conversation).await?;
+            conversations::update_activity(tx, &[&conversation]).await?;
         }
     }
     message_changes::update_deleted(tx, &message).await?;
@@ -71,11 +71,20 @@ pub(super) async fn tell(
     message: &Message,
     deleted_at: Timestamp,
 ) -> posta_store::Result<Option<EventId>> {
-    let payload = Payload::MessageDeleted {
+    let payload = payload(told, conversation, message, deleted_at);
+    told.announce(app, tx, "message.deleted", payload).await
+}
+
+pub(super) fn payload(
+    told: &Told<'_>,
+    conversation: &Conversation,
+    message: &Message,
+    deleted_at: Timestamp,
+) -> Payload {
+    Payload::MessageDeleted {
         message: message_block(told.account, conversation, message),
         deleted_at,
         conversation: ConversationBlock::from(conversation),
         account: InboxAccount::from(told.account),
-    };
-    told.announce(app, tx, "message.deleted", &payload).await
+    }
 }

@@ -1,7 +1,9 @@
 //! What comes before the message it speaks of: kept, and caught up with when the message is there.
 
+use std::collections::HashMap;
+
 use posta_core::event::{Edit, Reaction, ThreadMessage};
-use posta_core::id::RemoteMessage;
+use posta_core::id::{AccountId, RemoteMessage};
 use posta_store::accounts::Account;
 use posta_store::early::{self, Early};
 use posta_store::events::Cause;
@@ -75,8 +77,9 @@ pub async fn catch_up(
         origin: message.origin,
         is_standby: false,
         cause: None,
+        traceparent: None,
     };
-    let waiting = take(tx, &told, id).await?;
+    let waiting = take_one(tx, &account.id, id).await?;
     let mut message = message.clone();
     if waiting.put_reactions(&told, &mut message) {
         message_changes::update_reactions(tx, &message.id, &message.reactions).await?;
@@ -90,19 +93,34 @@ pub(super) struct Waiting {
     rows: Vec<(Early, Happened)>,
 }
 
-/// Takes out what waits for a message.
-pub(super) async fn take(
+/// Takes out what waits for messages.
+pub(super) async fn take<'a>(
     tx: &mut Tx,
-    told: &Told<'_>,
+    messages: &[(&'a AccountId, &'a RemoteMessage)],
+) -> posta_store::Result<HashMap<(&'a AccountId, &'a RemoteMessage), Waiting>> {
+    let mut waiting = HashMap::<_, Waiting>::new();
+    for row in early::take(tx, messages).await? {
+        let is_its = |(account, message): &&(&AccountId, &RemoteMessage)| {
+            **account == row.account_id && **message == row.message_id
+        };
+        // Only a later version can have kept something that this one cannot read.
+        if let (Some(message), Ok(happened)) =
+            (messages.iter().find(is_its), Happened::deserialize(&row.what.0))
+        {
+            waiting.entry(*message).or_default().rows.push((row, happened));
+        }
+    }
+    Ok(waiting)
+}
+
+/// Takes out what waits for a message.
+pub(super) async fn take_one(
+    tx: &mut Tx,
+    account: &AccountId,
     message: &RemoteMessage,
 ) -> posta_store::Result<Waiting> {
-    let rows = early::take(tx, &told.account.id, message).await?;
-    let read = |row: Early| {
-        let happened = Happened::deserialize(&row.what.0);
-        // Only a later version can have kept something that this one cannot read.
-        happened.ok().map(|happened| (row, happened))
-    };
-    Ok(Waiting { rows: rows.into_iter().filter_map(read).collect() })
+    let key = (account, message);
+    Ok(take(tx, &[key]).await?.remove(&key).unwrap_or_default())
 }
 
 impl Waiting {

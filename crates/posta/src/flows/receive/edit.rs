@@ -99,7 +99,7 @@ async fn tell(
     let account = told.account;
     if conversation.last_message_at == Some(message.sent_at) {
         conversation.last_message.clone_from(&message.text);
-        conversations::update_activity(tx, &conversation).await?;
+        conversations::update_activity(tx, &[&conversation]).await?;
     }
     let payload = Payload::MessageEdited {
         message: message_block(account, &conversation, message),
@@ -109,7 +109,7 @@ async fn tell(
         conversation: ConversationBlock::from(&conversation),
         account: InboxAccount::from(account),
     };
-    told.announce(app, tx, "message.edited", &payload).await.map(drop)
+    told.announce(app, tx, "message.edited", payload).await.map(drop)
 }
 
 /// Whether the message changed at this moment, as far as we know.

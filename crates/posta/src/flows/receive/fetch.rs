@@ -139,6 +139,7 @@ async fn changed(
         origin: Origin::Webhook,
         is_standby: row.is_standby,
         cause: cause.as_ref(),
+        traceparent: None,
     };
     edit::change(app, tx, &told, &mut message, count, text).await.map(drop)
 }
@@ -182,6 +183,7 @@ async fn take_in(
         origin: Origin::Webhook,
         is_standby: row.is_standby,
         cause: cause.as_ref(),
+        traceparent: None,
     };
     if message(app, tx, &told, content).await? == Taken::TooEarly {
         let until = app.clock.now().plus(ECHO_WAIT);

@@ -11,15 +11,13 @@ use posta_store::conversations::{self, Conversation};
 use posta_store::messages::{self, Message, Origin};
 use posta_store::{Json, Tx, message_changes};
 
-use super::{Taken, Told, control, delete, early, purge, referral, tap};
+use super::{Taken, Told, delete, early, incoming, purge};
 use crate::app::App;
-use crate::flows::events::{
-    ConversationBlock, InboxAccount, Payload, message_block, started_conversation,
-};
+use crate::flows::events::{ConversationBlock, InboxAccount, Payload, message_block};
 use crate::flows::metadata::metadata;
 use crate::flows::private_reply::{self, Met};
-use crate::flows::window::{self, Opener, Opening, Sender};
-use crate::flows::{media, people, turns};
+use crate::flows::window::Sender;
+use crate::flows::{media, turns};
 
 /// How far the platform's clock may be behind ours.
 const CLOCKS: Duration = Duration::from_mins(1);
@@ -36,69 +34,12 @@ pub async fn message(
     message: &event::Message,
 ) -> posta_store::Result<Taken> {
     match message.direction {
-        Direction::Incoming => incoming(app, tx, told, message).await,
+        Direction::Incoming => {
+            let new = [incoming::New { told: *told, message }];
+            Ok(incoming::take(app, tx, &new).await?.pop().unwrap_or(Taken::Known))
+        }
         Direction::Outgoing => outgoing(app, tx, told, message).await,
     }
-}
-
-async fn incoming(
-    app: &App,
-    tx: &mut Tx,
-    told: &Told<'_>,
-    message: &event::Message,
-) -> posta_store::Result<Taken> {
-    if let Some(known) = messages::find_remote(tx, &told.account.id, &message.id).await? {
-        return delete::purge_again(app, tx, told, &known).await;
-    }
-    let (mut conversation, _) =
-        open_conversation(app, tx, told, &message.thread, &message.person).await?;
-    if tap::is_known(app, tx, told, &conversation, message).await? {
-        return Ok(Taken::Known);
-    }
-    // A click, a reaction or a change of hands may have opened it before anything was written.
-    let is_first = conversation.last_message_at.is_none();
-    let is_click_told = match &message.referral {
-        Some(click) => {
-            referral::is_told_with_message(app, tx, told, &message.thread, click).await?
-        }
-        None => false,
-    };
-    let mut stored = Message {
-        status: messages::Status::Received,
-        sender_id: message.person.to_string(),
-        metadata: metadata(message, told.is_standby, is_click_told).map(Json),
-        is_read: told.is_silent(),
-        ..new_message(app, told, &conversation, message)
-    };
-    let waiting = insert(app, tx, told, &mut stored).await?;
-    if !told.is_silent() {
-        conversation.status = conversations::Status::Active;
-        if stored.deleted_at.is_none() {
-            conversation.unread_count += 1;
-        }
-        control::note(&mut conversation, told);
-    }
-    if let Some(click) = &message.referral {
-        referral::note_click(&mut conversation, click, told.at);
-    }
-    if is_first {
-        let payload = Payload::ConversationStarted {
-            conversation: started_conversation(told.account, &conversation),
-            account: InboxAccount::from(told.account),
-            started_at: told.at,
-        };
-        told.announce(app, tx, "conversation.started", &payload).await?;
-    }
-    let id = tell(app, tx, told, "message.received", &conversation, &stored).await?;
-    let opening = Opening { id, kind: Opener::of(message) };
-    window::opened(app, told.account, &mut conversation, &opening, told.at);
-    if !told.is_silent() {
-        people::wrote(app, told.account, &mut conversation);
-    }
-    note_newest(app, tx, &mut conversation, &stored).await?;
-    turns::heard(app, tx, told, &conversation, (&stored, message)).await?;
-    waiting.finish(app, tx, told, &stored).await?;
-    Ok(Taken::New)
 }
 
 async fn outgoing(
@@ -153,9 +94,23 @@ async fn insert(
     stored: &mut Message,
 ) -> posta_store::Result<early::Waiting> {
     let waiting = match &stored.remote_id {
-        Some(id) => early::take(tx, told, id).await?,
+        Some(id) => early::take_one(tx, &told.account.id, id).await?,
         None => early::Waiting::default(),
     };
+    put_waiting(app, tx, told, stored, &waiting).await?;
+    finish_new(tx, std::slice::from_ref(stored)).await?;
+    media::ask_to_keep(app, tx, stored).await?;
+    Ok(waiting)
+}
+
+/// Puts on a message that is about to be stored what came before it.
+pub(super) async fn put_waiting(
+    app: &App,
+    tx: &mut Tx,
+    told: &Told<'_>,
+    stored: &mut Message,
+    waiting: &early::Waiting,
+) -> posta_store::Result<()> {
     waiting.put_reactions(told, stored);
     stored.deleted_at = waiting.deleted_at();
     if stored.deleted_at.is_some() {
@@ -165,11 +120,15 @@ async fn insert(
             purge::of_message(app, tx, told.account, stored).await?;
         }
     }
-    if messages::insert(tx, stored).await? {
-        media::ask_to_keep(app, tx, stored).await?;
-        return Ok(waiting);
+    Ok(())
+}
+
+/// Stores messages of which nothing is stored.
+pub(super) async fn finish_new(tx: &mut Tx, stored: &[Message]) -> posta_store::Result<()> {
+    if messages::insert_all(tx, stored).await? == u64::try_from(stored.len()).unwrap_or(u64::MAX) {
+        return Ok(());
     }
-    // Somebody stored it since we looked; then this transaction must look again.
+    // Somebody stored one since we looked; then this transaction must look again.
     Err(posta_store::Error::RowNotFound)
 }
 
@@ -187,7 +146,7 @@ async fn tell(
         return delete::tell(app, tx, told, conversation, stored, deleted_at).await;
     }
     let payload = message_payload(told.account, conversation, stored);
-    told.announce(app, tx, kind, &payload).await
+    told.announce(app, tx, kind, payload).await
 }
 
 /// Whether what the platform shows is this message of ours, whose outcome nobody knew.
@@ -236,7 +195,7 @@ async fn settle_by_echo(
         }
         let payload = message_payload(told.account, conversation, &ours);
         // It was sent through us and is told even when it is met while reading the past.
-        told.of_webhook().announce(app, tx, "message.sent", &payload).await?;
+        told.of_webhook().announce(app, tx, "message.sent", payload).await?;
         early::catch_up(app, tx, told.account, &ours).await?;
         app.settled(&ours.id);
     }
@@ -251,8 +210,22 @@ pub(super) async fn open_conversation(
     thread: &RemoteThread,
     person: &RemotePerson,
 ) -> posta_store::Result<(Conversation, bool)> {
+    let new = conversation(app, told, thread, person);
+    let found = conversations::insert_or_get(tx, std::slice::from_ref(&new)).await?.pop();
+    let found = found.ok_or(posta_store::Error::RowNotFound)?;
+    let is_new = found.id == new.id;
+    Ok((found, is_new))
+}
+
+/// The conversation with a person as it is when it begins.
+pub(super) fn conversation(
+    app: &App,
+    told: &Told<'_>,
+    thread: &RemoteThread,
+    person: &RemotePerson,
+) -> Conversation {
     let now = app.clock.now();
-    let new = Conversation {
+    Conversation {
         id: app.ids.next(),
         workspace_id: told.account.workspace_id.clone(),
         account_id: told.account.id.clone(),
@@ -274,13 +247,10 @@ pub(super) async fn open_conversation(
         window_opened_by: None,
         window_due_at: None,
         control: None,
-    };
-    let conversation = conversations::insert_or_get(tx, &new).await?;
-    let is_new = conversation.id == new.id;
-    Ok((conversation, is_new))
+    }
 }
 
-fn new_message(
+pub(super) fn new_message(
     app: &App,
     told: &Told<'_>,
     conversation: &Conversation,
@@ -328,6 +298,12 @@ pub async fn note_newest(
     conversation: &mut Conversation,
     message: &Message,
 ) -> posta_store::Result<()> {
+    newest(app, conversation, message);
+    conversations::update_activity(tx, &[conversation]).await
+}
+
+/// Notes the same in the row, which the caller writes.
+pub(super) fn newest(app: &App, conversation: &mut Conversation, message: &Message) {
     if conversation.last_message_at.is_none_or(|newest| newest <= message.sent_at) {
         conversation.last_message.clone_from(&message.text);
         conversation.last_message_at = Some(message.sent_at);
@@ -337,7 +313,6 @@ pub async fn note_newest(
         Origin::Webhook | Origin::Api | Origin::Reconcile => app.clock.now(),
     };
     conversation.updated_at = conversation.updated_at.max(moved);
-    conversations::update_activity(tx, conversation).await
 }
 
 /// The payload of `message.received` and `message.sent`.

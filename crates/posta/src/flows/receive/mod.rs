@@ -6,6 +6,7 @@ mod delete;
 mod early;
 mod edit;
 mod fetch;
+mod incoming;
 mod message;
 mod purge;
 mod reaction;
@@ -14,11 +15,10 @@ mod referral;
 mod seek;
 mod tap;
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
-use posta_core::event::{Event, What};
+use posta_core::event::{Direction, Event, What};
 use posta_core::id::{EventId, RemoteAccount};
 use posta_core::time::Timestamp;
 use posta_store::accounts::{self, Account};
@@ -30,12 +30,15 @@ use posta_store::{Tx, workspaces};
 pub use self::control::Control;
 pub use self::early::catch_up;
 pub use self::fetch::fetch;
+use self::incoming::Run;
 pub use self::message::{message, message_payload, note_newest};
 pub use self::purge::purge_some;
 pub use self::seek::{Raw, raw};
-use super::announce;
+use super::announce::{Announcement, announce_all};
 use super::events::Payload;
 use crate::app::App;
+use crate::origin as task;
+use crate::traces::{Kind, Place, Step};
 
 /// How we came to know of something that happened on an account.
 #[derive(Clone, Copy, Debug)]
@@ -50,9 +53,11 @@ pub struct Told<'a> {
     pub is_standby: bool,
     /// The raw webhook that told us.
     pub cause: Option<&'a Cause>,
+    /// The place in a trace at which we were told.
+    pub traceparent: Option<&'a str>,
 }
 
-impl Told<'_> {
+impl<'a> Told<'a> {
     /// Whether it is from before the account was connected: nobody is told, and it counts as read.
     fn is_silent(&self) -> bool {
         self.origin == Origin::Import
@@ -69,12 +74,25 @@ impl Told<'_> {
         app: &App,
         tx: &mut Tx,
         kind: &'static str,
-        payload: &Payload,
+        payload: Payload,
     ) -> posta_store::Result<Option<EventId>> {
-        if self.is_silent() {
-            return Ok(None);
-        }
-        announce::announce_caused(app, tx, self.account, self.cause, kind, payload).await.map(Some)
+        let Some(announcement) = self.announcement(app, kind, payload) else { return Ok(None) };
+        announce_all(app, tx, std::slice::from_ref(&announcement)).await?;
+        Ok(Some(announcement.id))
+    }
+
+    /// What there is to announce, if anything.
+    fn announcement(
+        &self,
+        app: &App,
+        kind: &'static str,
+        payload: Payload,
+    ) -> Option<Announcement<'a>> {
+        let Self { account, cause, .. } = *self;
+        let (id, traceparent) = (app.ids.next_event(), self.traceparent.map(str::to_owned));
+        let traceparent = traceparent.or_else(task::Origin::traceparent);
+        let all = Announcement { account, cause, kind, payload, id, traceparent };
+        (!self.is_silent()).then_some(all)
     }
 }
 
@@ -97,26 +115,59 @@ const EARLY: &str = "an echo waits for the answer of its send";
 /// How long an echo waits that came before the answer of its send.
 const ECHO_WAIT: Duration = Duration::from_millis(200);
 
-/// Works off one raw webhook within the transaction. Returns how many events it had.
+/// Works off raw webhooks within the transaction, the first ones of them: one webhook can hold a
+/// thousand events, and others wait for this to end. Returns a step in the trace of each, which ends
+/// with it.
 ///
 /// # Errors
-/// When the database failed; then nothing has happened and the webhook stays pending.
-pub async fn receive(app: &App, tx: &mut Tx, row: &Inbound) -> posta_store::Result<usize> {
-    let events = match parse(row) {
-        Ok(events) => events,
-        Err(problem) => {
-            not_understood(tx, row, &problem).await?;
-            return Ok(0);
+/// When the database failed; then nothing has happened and the webhooks stay pending.
+pub async fn receive(app: &App, tx: &mut Tx, rows: &[Inbound]) -> posta_store::Result<Vec<Step>> {
+    let (mut steps, mut events) = (Vec::with_capacity(rows.len()), 0);
+    let mut understood = Vec::with_capacity(rows.len());
+    for row in rows {
+        if events >= EVENTS {
+            break;
         }
-    };
-    let mut all = Vec::with_capacity(events.len());
-    let mut hearers = Hearers::default();
-    for (position, event) in (0..).zip(&events) {
-        all.push(take(app, tx, row, &mut hearers, position, event).await?);
+        let step = step(app, row);
+        match parse(row) {
+            Ok(parsed) => {
+                events += parsed.len();
+                understood.push((row, step.traceparent(), parsed));
+            }
+            Err(problem) => not_understood(tx, row, &problem).await?,
+        }
+        steps.push(step);
     }
-    settle(app, tx, row, &all).await?;
-    Ok(events.len())
+    let all =
+        understood.iter().flat_map(|(row, place, events)| heard(row, place.as_deref(), events));
+    let all: Vec<_> = all.collect();
+    let taken = take(app, tx, &all).await?;
+    let (mut rest, mut done) = (taken.as_slice(), Vec::new());
+    for (row, _, events) in &understood {
+        let (own, others) = rest.split_at(events.len());
+        rest = others;
+        if became(own) == State::Done {
+            done.push(&row.id);
+        } else {
+            settle(app, tx, row, own).await?;
+        }
+    }
+    inbound::update_done(tx, &done).await?;
+    Ok(steps)
 }
+
+/// Begins working off a webhook as a part of the trace that began when it came.
+fn step(app: &App, row: &Inbound) -> Step {
+    let Some(parent) = row.traceparent.as_deref().and_then(Place::read) else {
+        return Step::none();
+    };
+    let mut step = app.traces.begin(Kind::Consumer, || "receive".to_owned(), Some(&parent));
+    step.about("inbound.id", &row.id);
+    step
+}
+
+/// After how many events no further webhook is taken into a transaction.
+const EVENTS: usize = 500;
 
 /// Works off one raw webhook event by event, so that one that cannot be taken in does not cost the
 /// others. Returns the problem of the first such event; the webhook then stays pending.
@@ -134,16 +185,19 @@ pub async fn receive_apart(app: &App, row: &Inbound) -> posta_store::Result<Opti
         }
     };
     let (mut all, mut problem) = (Vec::with_capacity(events.len()), None);
-    for (position, event) in (0..).zip(&events) {
+    let step = step(app, row);
+    let place = step.traceparent();
+    for one in heard(row, place.as_deref(), &events) {
+        let (position, name) = (one.cause.position, one.event.what.name());
         let mut tx = app.db.write().await?;
-        match take(app, &mut tx, row, &mut Hearers::default(), position, event).await {
+        match take(app, &mut tx, &[one]).await {
             Ok(taken) => {
                 tx.commit().await?;
-                all.push(taken);
+                all.extend(taken);
             }
             Err(error) => {
                 tracing::error!(
-                    inbound.id = %row.id, position, event = event.what.name(), %error,
+                    inbound.id = %row.id, position, event = name, %error,
                     "an event cannot be taken in; the others of its webhook are"
                 );
                 problem = problem.or(Some(format!("event {position}: {error}")));
@@ -158,6 +212,25 @@ pub async fn receive_apart(app: &App, row: &Inbound) -> posta_store::Result<Opti
     Ok(problem)
 }
 
+/// An event of a webhook.
+struct Heard<'a> {
+    row: &'a Inbound,
+    event: &'a Event,
+    cause: Cause,
+    traceparent: Option<&'a str>,
+}
+
+fn heard<'a>(
+    row: &'a Inbound,
+    traceparent: Option<&'a str>,
+    events: &'a [Event],
+) -> impl Iterator<Item = Heard<'a>> {
+    (0..).zip(events).map(move |(position, event)| {
+        let cause = Cause { inbound_id: row.id.clone(), position };
+        Heard { row, event, cause, traceparent }
+    })
+}
+
 fn parse(row: &Inbound) -> Result<Vec<Event>, String> {
     let platform = posta_platforms::get(&row.platform);
     let inbound = platform.and_then(|platform| platform.inbound());
@@ -170,16 +243,27 @@ async fn not_understood(tx: &mut Tx, row: &Inbound, problem: &str) -> posta_stor
     inbound::update_state(tx, &row.id, State::Unparsed, Some(problem)).await
 }
 
+/// What becomes of a webhook with whose events this happened.
+fn became(all: &[Taken]) -> State {
+    if all.contains(&Taken::TooEarly) {
+        State::Pending
+    } else if !all.is_empty() && all.iter().all(|one| *one == Taken::NoAccount) {
+        State::Unrouted
+    } else {
+        State::Done
+    }
+}
+
 /// Notes what became of a webhook whose events were taken.
 async fn settle(app: &App, tx: &mut Tx, row: &Inbound, all: &[Taken]) -> posta_store::Result<()> {
-    if all.contains(&Taken::TooEarly) {
+    match became(all) {
         // The rest of the batch is taken in; meeting it again is harmless.
-        return inbound::update_due(tx, &row.id, app.clock.now().plus(ECHO_WAIT), Some(EARLY))
-            .await;
+        State::Pending => {
+            let due_at = app.clock.now().plus(ECHO_WAIT);
+            inbound::update_due(tx, &row.id, due_at, Some(EARLY)).await
+        }
+        state => inbound::update_state(tx, &row.id, state, None).await,
     }
-    let is_lost = !all.is_empty() && all.iter().all(|one| *one == Taken::NoAccount);
-    let state = if is_lost { State::Unrouted } else { State::Done };
-    inbound::update_state(tx, &row.id, state, None).await
 }
 
 /// Works off at once the echoes that came before the answer of a send. In a transaction of its own:
@@ -200,68 +284,98 @@ pub async fn hurry_echoes(app: &App) -> posta_store::Result<()> {
     Ok(())
 }
 
-/// The accounts that hear of a webhook's events, by the platform's id: of a thousand events most are
-/// of the same one. Whoever is in here is locked for the transaction.
-type Hearers = HashMap<RemoteAccount, Arc<[Account]>>;
+/// The accounts that hear of events, by platform and its id of them.
+type Hearers<'a> = HashMap<(&'a str, &'a RemoteAccount), Vec<Account>>;
 
-/// Finds the accounts that hear of an event, locks their workspaces, and notes that they heard.
-async fn hearers(
+/// Finds the accounts that hear of events, locks their workspaces, and notes that they heard.
+async fn hearers<'a>(
     app: &App,
     tx: &mut Tx,
-    row: &Inbound,
-    known: &mut Hearers,
-    id: &RemoteAccount,
-) -> posta_store::Result<Arc<[Account]>> {
-    if let Some(accounts) = known.get(id) {
-        return Ok(Arc::clone(accounts));
+    all: &'a [Heard<'a>],
+) -> posta_store::Result<Hearers<'a>> {
+    let mut wanted = BTreeMap::<&str, HashSet<&RemoteAccount>>::new();
+    for one in all.iter().filter(|one| one.event.what != What::TestSend) {
+        wanted.entry(&one.row.platform).or_default().insert(&one.event.account);
     }
-    let mut accounts = accounts::list_by_remote(tx, &row.platform, id).await?;
-    // An account hears only what was signed by the app it is connected through; otherwise one
-    // customer's app secret could forge another's messages.
-    accounts.retain(|one| row.verified_by.contains(&one.oauth_app_id));
-    for account in &accounts {
-        workspaces::lock(tx, &account.workspace_id).await?;
-        accounts::update_last_event(tx, &account.id, app.clock.now()).await?;
-    }
-    let accounts: Arc<[Account]> = accounts.into();
-    known.insert(id.clone(), Arc::clone(&accounts));
-    Ok(accounts)
-}
-
-async fn take(
-    app: &App,
-    tx: &mut Tx,
-    row: &Inbound,
-    known: &mut Hearers,
-    position: i64,
-    event: &Event,
-) -> posta_store::Result<Taken> {
-    if event.what == What::TestSend {
-        tracing::info!(platform = row.platform, "the platform's dashboard sent a test");
-        return Ok(Taken::Known);
-    }
-    let accounts = hearers(app, tx, row, known, &event.account).await?;
-    let cause = Cause { inbound_id: row.id.clone(), position };
-    let mut taken = Taken::NoAccount;
-    for account in accounts.iter() {
-        let told = Told {
-            account,
-            at: event.at.unwrap_or(row.received_at),
-            origin: Origin::Webhook,
-            is_standby: event.standby,
-            cause: Some(&cause),
-        };
-        let of_this = apply(app, tx, &told, event).await?;
-        if of_this == Taken::TooEarly || taken != Taken::TooEarly {
-            taken = of_this;
+    let mut hearers = Hearers::new();
+    for (platform, ids) in wanted {
+        let remotes: Vec<_> = ids.iter().map(|id| (*id).clone()).collect();
+        for account in accounts::list_by_remote(tx, platform, &remotes).await? {
+            if let Some(id) = ids.get(&account.remote_id) {
+                hearers.entry((platform, *id)).or_default().push(account);
+            }
         }
     }
-    metrics::counter!(
-        "posta_events_total", "platform" => row.platform.clone(), "event" => event.what.name()
-    )
-    .increment(1);
-    tracing::debug!(platform = row.platform, event = event.what.name(), ?taken, "event");
-    Ok(taken)
+    let listening: BTreeSet<_> = all
+        .iter()
+        .flat_map(|one| listeners(&hearers, one))
+        .map(|account| (account.workspace_id.clone(), account.id.clone()))
+        .collect();
+    let (mut workspaces, accounts): (Vec<_>, Vec<_>) = listening.into_iter().unzip();
+    workspaces.dedup();
+    workspaces::lock_all(tx, &workspaces).await?;
+    if !accounts.is_empty() {
+        accounts::update_last_event(tx, &accounts, app.clock.now()).await?;
+    }
+    Ok(hearers)
+}
+
+/// The accounts that hear of an event: only what was signed by the app they are connected through;
+/// otherwise one customer's app secret could forge another's messages.
+fn listeners<'a>(
+    hearers: &'a Hearers<'_>,
+    heard: &'a Heard<'_>,
+) -> impl Iterator<Item = &'a Account> {
+    let accounts = hearers.get(&(heard.row.platform.as_str(), &heard.event.account));
+    let accounts = accounts.into_iter().flatten();
+    accounts.filter(|one| heard.row.verified_by.contains(&one.oauth_app_id))
+}
+
+/// Takes in events of one transaction. Messages that people wrote one after the other are taken in
+/// together. Returns what became of each.
+async fn take(app: &App, tx: &mut Tx, all: &[Heard<'_>]) -> posta_store::Result<Vec<Taken>> {
+    let hearers = hearers(app, tx, all).await?;
+    let (mut run, mut became) = (Run::default(), Vec::with_capacity(all.len()));
+    for one in all {
+        let Heard { row, event, cause, traceparent } = one;
+        if event.what == What::TestSend {
+            tracing::info!(platform = row.platform, "the platform's dashboard sent a test");
+            became.push(Taken::Known);
+            continue;
+        }
+        let mut taken = Taken::NoAccount;
+        for account in listeners(&hearers, one) {
+            let told = Told {
+                account,
+                at: event.at.unwrap_or(row.received_at),
+                origin: Origin::Webhook,
+                is_standby: event.standby,
+                cause: Some(cause),
+                traceparent: *traceparent,
+            };
+            let of_this = match &event.what {
+                What::Message(message) if message.direction == Direction::Incoming => {
+                    run.add(app, tx, told, message).await?;
+                    Taken::New
+                }
+                _ => {
+                    run.end(app, tx).await?;
+                    apply(app, tx, &told, event).await?
+                }
+            };
+            if of_this == Taken::TooEarly || taken != Taken::TooEarly {
+                taken = of_this;
+            }
+        }
+        metrics::counter!(
+            "posta_events_total", "platform" => row.platform.clone(), "event" => event.what.name()
+        )
+        .increment(1);
+        tracing::debug!(platform = row.platform, event = event.what.name(), ?taken, "event");
+        became.push(taken);
+    }
+    run.end(app, tx).await?;
+    Ok(became)
 }
 
 async fn apply(

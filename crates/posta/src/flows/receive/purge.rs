@@ -70,7 +70,7 @@ pub(super) async fn of_stranger(
     id: &RemoteMessage,
     at: Timestamp,
 ) -> posta_store::Result<()> {
-    for row in early::take(tx, &account.id, id).await? {
+    for row in early::take(tx, &[(&account.id, id)]).await? {
         if !row.key.starts_with("edited:") {
             early::insert(tx, &row).await?;
         }

@@ -52,7 +52,7 @@ pub(super) async fn reacted(
         conversation: ConversationBlock::from(&conversation),
         account: InboxAccount::from(account),
     };
-    told.announce(app, tx, "reaction.received", &payload).await?;
+    told.announce(app, tx, "reaction.received", payload).await?;
     Ok(Taken::New)
 }
 

@@ -36,7 +36,7 @@ pub(super) async fn person_read(
             conversation: ConversationBlock::from(&conversation),
             account: InboxAccount::from(account),
         };
-        told.announce(app, tx, "message.read", &payload).await?;
+        told.announce(app, tx, "message.read", payload).await?;
     }
     Ok(Taken::New)
 }

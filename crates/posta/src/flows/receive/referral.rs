@@ -42,11 +42,11 @@ pub(super) async fn referred(
         conversation: ConversationBlock::from(&conversation),
         account: InboxAccount::from(told.account),
     };
-    let id = told.announce(app, tx, "referral.received", &payload).await?;
+    let id = told.announce(app, tx, "referral.received", payload).await?;
     let opening = Opening { id, kind: Opener::Referral };
     window::opened(app, told.account, &mut conversation, &opening, told.at);
     conversation.updated_at = conversation.updated_at.max(now);
-    conversations::update_activity(tx, &conversation).await?;
+    conversations::update_activity(tx, &[&conversation]).await?;
     Ok(Taken::New)
 }
 

@@ -19,6 +19,12 @@ use crate::flows::metadata::metadata;
 /// How far apart a platform may tell the time of one tap: it lists whole seconds.
 const APART: Duration = Duration::from_mins(1);
 
+/// Whether a message can be a tap that is stored under another id: one without an id of its own, or one
+/// that was read from the past.
+pub(super) fn may_be_known(told: &Told<'_>, message: &event::Message) -> bool {
+    message.id.is_stand_in() == (told.origin == Origin::Webhook)
+}
+
 /// Whether a message that nothing is stored of by its id is a tap that is stored under another. The
 /// two become one, under the platform's own id.
 ///
@@ -31,10 +37,10 @@ pub(super) async fn is_known(
     conversation: &Conversation,
     message: &event::Message,
 ) -> posta_store::Result<bool> {
-    let (is_stand_in, is_past) = (message.id.is_stand_in(), told.origin != Origin::Webhook);
-    if is_stand_in == is_past {
+    if !may_be_known(told, message) {
         return Ok(false);
     }
+    let is_stand_in = message.id.is_stand_in();
     let (key, at) = (message.id.as_str(), told.at);
     if is_stand_in && told::is_any_between(tx, &told.account.id, key, at, at).await? {
         return Ok(true);

@@ -262,7 +262,7 @@ async fn sent_out(
             turns::release(tx, &conversation).await?;
         }
         let payload = receive::message_payload(account, &conversation, &message);
-        announce::announce(app, tx, account, "message.sent", &payload).await?;
+        announce::announce(app, tx, account, "message.sent", payload).await?;
         receive::catch_up(app, tx, account, &message).await?;
     }
     Ok(())
@@ -343,7 +343,7 @@ async fn failed(
         conversation: ConversationBlock::from(&conversation),
         account: InboxAccount::from(account),
     };
-    announce::announce(app, tx, account, "message.failed", &payload).await.map(drop)
+    announce::announce(app, tx, account, "message.failed", payload).await
 }
 
 /// What follows in the same request would make no sense without this part.

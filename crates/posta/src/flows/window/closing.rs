@@ -44,7 +44,7 @@ pub async fn closing(
             is_answered: windows::is_answered(&mut tx, id, opened).await?,
             window: Box::new(window),
         };
-        announce(app, &mut tx, &account, "window.closing", &payload).await?;
+        announce(app, &mut tx, &account, "window.closing", payload).await?;
     }
     tx.commit().await?;
     app.wake.announced();
