@@ -7,7 +7,8 @@ use serde_json::Value;
 use sqlx::types::Json;
 
 use crate::health::Restriction;
-use crate::sql::{padded, push_among, sql};
+use crate::rows::padded;
+use crate::sql::{push_among, sql};
 use crate::text::{json, text};
 use crate::{Result, Tx};
 

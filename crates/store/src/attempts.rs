@@ -5,7 +5,8 @@ use posta_core::time::Timestamp;
 
 use sqlx::{Postgres, QueryBuilder, Sqlite, Transaction};
 
-use crate::sql::{chunks, push_among, sql};
+use crate::rows::chunks;
+use crate::sql::{push_among, sql};
 use crate::text::text;
 use crate::{Result, Tx};
 

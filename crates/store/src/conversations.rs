@@ -7,7 +7,8 @@ use posta_core::time::Timestamp;
 use serde_json::Value;
 use sqlx::types::Json;
 
-use crate::sql::{chunks, push_among, sql};
+use crate::rows::chunks;
+use crate::sql::{push_among, sql};
 use crate::text::{Written, json, text};
 use crate::{Result, Tx};
 

@@ -5,7 +5,8 @@ use posta_core::time::Timestamp;
 use serde_json::Value;
 use sqlx::types::Json;
 
-use crate::sql::{padded, sql};
+use crate::rows::padded;
+use crate::sql::sql;
 use crate::text::{json, text};
 use crate::{Result, Tx};
 

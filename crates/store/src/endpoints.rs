@@ -5,7 +5,8 @@ use posta_core::secret::Sealed;
 use posta_core::time::Timestamp;
 use sqlx::types::Json;
 
-use crate::sql::{padded, push_among, sql};
+use crate::rows::padded;
+use crate::sql::{push_among, sql};
 use crate::text::{json, text};
 use crate::{Result, Tx};
 

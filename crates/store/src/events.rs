@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use posta_core::id::{AccountId, EventId, InboundId, MessageId, ProfileId, WorkspaceId};
 use posta_core::time::Timestamp;
 
-use crate::sql::{chunks, push_among, sql};
+use crate::rows::chunks;
+use crate::sql::{push_among, sql};
 use crate::text::text;
 use crate::{Result, Tx};
 

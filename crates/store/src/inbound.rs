@@ -6,7 +6,8 @@ use posta_core::time::Timestamp;
 use sqlx::types::Json;
 use sqlx::{Postgres, Sqlite, Transaction};
 
-use crate::sql::{claim, padded, push_among, sql};
+use crate::rows::padded;
+use crate::sql::{claim, push_among, sql};
 use crate::text::text;
 use crate::{Result, Tx};
 

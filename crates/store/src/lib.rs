@@ -5,6 +5,7 @@
 //! `list` pages, `claim` takes work for a while, `insert`, `update` and `delete` write.
 
 mod outage;
+mod rows;
 mod sql;
 mod text;
 

@@ -3,7 +3,8 @@
 use posta_core::id::{ProfileId, WorkspaceId};
 use posta_core::time::Timestamp;
 
-use crate::sql::{padded, push_among, sql};
+use crate::rows::padded;
+use crate::sql::{push_among, sql};
 use crate::text::text;
 use crate::{Result, Tx};
 

@@ -345,26 +345,6 @@ macro_rules! claim {
 }
 pub(crate) use claim;
 
-/// The most rows that one query writes.
-const MOST_ROWS: usize = 64;
-
-/// Cuts rows into few different lengths, the longest first: a query of so many rows is then prepared
-/// once, and not for each number of rows that happen to come together.
-pub(crate) fn chunks<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
-    std::iter::from_fn(move || {
-        let size = 1 << rows.len().min(MOST_ROWS).checked_ilog2()?;
-        let (chunk, rest) = rows.split_at(size);
-        rows = rest;
-        Some(chunk)
-    })
-}
-
-/// Fills a list up to one of few lengths, by saying the last one again.
-pub(crate) fn padded<T>(rows: &[T]) -> impl Iterator<Item = &T> {
-    let filled = if rows.is_empty() { 0 } else { rows.len().next_power_of_two() };
-    (0..filled).filter_map(move |place| rows.get(place).or(rows.last()))
-}
-
 /// Adds ` AND column IN (…)` to a query; an empty list matches nothing.
 macro_rules! push_among {
     ($query:ident, $column:literal, $ids:expr) => {

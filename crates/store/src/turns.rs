@@ -4,7 +4,8 @@ use posta_core::event::Direction;
 use posta_core::id::ConversationId;
 use posta_core::time::Timestamp;
 
-use crate::sql::{padded, push_among, sql};
+use crate::rows::padded;
+use crate::sql::{push_among, sql};
 use crate::{Result, Tx};
 
 /// What was written last in a conversation.
@@ -25,17 +26,32 @@ pub async fn list_last(tx: &mut Tx, conversations: &[&ConversationId]) -> Result
     if conversations.is_empty() {
         return Ok(Vec::new());
     }
-    sql!(tx, |c| {
-        let mut query = sqlx::QueryBuilder::new(
-            "SELECT conversation_id, direction, sent_via, sent_at FROM messages WHERE id IN (
-                 SELECT (SELECT m.id FROM messages m WHERE m.conversation_id = c.id
-                             AND m.status IN ('sending', 'sent', 'received')
-                         ORDER BY m.sent_at DESC, m.id DESC LIMIT 1)
-                 FROM conversations c WHERE TRUE",
-        );
-        push_among!(query, "c.id", padded(conversations));
-        query.push(")").build_query_as().fetch_all(c).await
-    })
+    match tx {
+        Tx::Sqlite(tx) => {
+            let mut query = sqlx::QueryBuilder::new(
+                "SELECT conversation_id, direction, sent_via, sent_at FROM messages WHERE id IN (
+                     SELECT (SELECT m.id FROM messages m WHERE m.conversation_id = c.id
+                                 AND m.status IN ('sending', 'sent', 'received')
+                             ORDER BY m.sent_at DESC, m.id DESC LIMIT 1)
+                     FROM conversations c WHERE TRUE",
+            );
+            push_among!(query, "c.id", padded(conversations));
+            query.push(")").build_query_as().fetch_all(&mut **tx).await
+        }
+        // It would rather read all messages than those that it has looked up.
+        Tx::Postgres(tx) => {
+            sqlx::query_as(
+                "SELECT m.conversation_id, m.direction, m.sent_via, m.sent_at
+                 FROM UNNEST($1::TEXT[]) c (id) CROSS JOIN LATERAL (
+                     SELECT conversation_id, direction, sent_via, sent_at FROM messages
+                     WHERE conversation_id = c.id AND status IN ('sending', 'sent', 'received')
+                     ORDER BY sent_at DESC, id DESC LIMIT 1) m",
+            )
+            .bind(conversations)
+            .fetch_all(&mut **tx)
+            .await
+        }
+    }
 }
 
 /// Returns how many turns a conversation has had.

@@ -1,6 +1,9 @@
 //! Raw webhooks onto the disk, many per transaction: requests that come together share one sync,
 //! and each is answered after its own has ended.
 
+use std::time::Duration;
+
+use posta_core::time::pause;
 use posta_store::inbound::{self, Inbound};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
@@ -55,6 +58,14 @@ impl Ingest {
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.sender.max_capacity() - self.sender.capacity()
+    }
+
+    /// Waits as long as so many wait to be written, and no longer than this.
+    pub async fn let_pass(&self, flood: usize, longest: Duration) {
+        let watch = Stopwatch::start();
+        while self.waiting() >= flood && watch.elapsed() < longest {
+            pause(Duration::from_millis(1)).await;
+        }
     }
 
     /// Stores a webhook and returns once it is on the disk.

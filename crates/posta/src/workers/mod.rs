@@ -147,7 +147,7 @@ pub async fn is_idle(app: &App) -> posta_store::Result<bool> {
 
 /// Works for as long as there is something to do, then rests; until the server stops.
 ///
-/// `work` claims what is due and does it, and says whether there was anything.
+/// `work` claims what is due and does it, and says whether there may be more.
 async fn tend<W: Future<Output = posta_store::Result<bool>>>(
     app: &App,
     worker: &str,
@@ -161,6 +161,8 @@ async fn tend<W: Future<Output = posta_store::Result<bool>>>(
         drop(busy);
         let go_on = match found {
             Ok(true) => !app.stop.is_cancelled(),
+            // It has rung meanwhile, so that nobody need ask.
+            Ok(false) if bell.notified().now_or_never().is_some() => !app.stop.is_cancelled(),
             Ok(false) => match ask(app, &next_due).await {
                 Ok(next) => rest(app, bell, next).await,
                 Err(error) => recover(app, worker, &error).await,

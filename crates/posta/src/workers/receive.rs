@@ -13,6 +13,11 @@ use crate::flows::receive::{receive, receive_apart};
 /// How many webhooks share a transaction; a few, so that accepting new ones never waits long.
 const BATCH: i64 = 64;
 
+/// When so many new ones wait to be written, they go first, but none waits longer for them than this: a
+/// backlog gets smaller also while more comes than can be worked off.
+const FLOOD: usize = 48;
+const LONGEST: Duration = Duration::from_millis(100);
+
 /// How long a webhook that the database refuses is left alone; it doubles up to an hour.
 const SET_ASIDE: Duration = Duration::from_secs(5);
 
@@ -22,23 +27,27 @@ pub(super) async fn run(app: App) {
 
 async fn work(app: &App) -> posta_store::Result<bool> {
     match AssertUnwindSafe(work_together(app)).catch_unwind().await {
-        Ok(Ok(count)) => Ok(count > 0),
+        Ok(Ok(may_be_more)) => Ok(may_be_more),
         // One bad webhook must not hold up the batch it is in.
         Ok(Err(_)) | Err(_) => Ok(work_apart(app).await? > 0),
     }
 }
 
-/// Works off a batch in one transaction. Returns how many webhooks.
-async fn work_together(app: &App) -> posta_store::Result<usize> {
+/// Works off a batch in one transaction. Returns whether there may be more.
+async fn work_together(app: &App) -> posta_store::Result<bool> {
+    app.ingest.let_pass(FLOOD, LONGEST).await;
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
     let rows = inbound::claim(&mut tx, now, now, BATCH).await?;
-    let steps = receive(app, &mut tx, &rows).await?;
+    let received = receive(app, &mut tx, &rows).await?;
     tx.commit().await?;
-    if !steps.is_empty() {
+    if received.is_plain {
+        app.wake.announced();
+    } else {
         app.wake.of_news();
     }
-    Ok(steps.len())
+    let count = received.steps.len();
+    Ok(count == usize::try_from(BATCH).unwrap_or(usize::MAX) || count < rows.len())
 }
 
 /// Works off the webhook at the head of the queue, event by event; what cannot be taken in waits,

@@ -5,7 +5,8 @@ use posta_core::secret::Sealed;
 use posta_core::time::Timestamp;
 use sqlx::types::Json;
 
-use crate::sql::{chunks, sql};
+use crate::rows::chunks;
+use crate::sql::sql;
 use crate::text::text;
 use crate::{Result, Tx};
 

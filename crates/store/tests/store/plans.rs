@@ -6,10 +6,11 @@ use std::fmt::Debug;
 use std::sync::{Mutex, Once};
 
 use posta_core::capability::CallClass;
+use posta_core::id::RemoteMessage;
 use posta_store::conversations::{self, Filter, Place};
 use posta_store::{
-    Open, Tx, budgets, calls, deliveries, events, failures, inbound, jobs, keeps, media,
-    message_changes, messages, people, purges, queue, windows,
+    Open, Tx, budgets, calls, deliveries, early, events, failures, inbound, jobs, keeps, media,
+    message_changes, messages, people, purges, queue, turns, windows,
 };
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -19,6 +20,7 @@ use crate::support::{Store, at, both, sql};
 
 both! {
     the_claims_use_an_index,
+    what_a_batch_of_messages_asks_uses_an_index,
     lists_of_conversations_use_an_index,
     lists_of_messages_use_an_index,
     unsettled_messages_are_found_by_an_index,
@@ -89,6 +91,7 @@ fn caught(store: &Store, words: &str) -> String {
         let is_ours = !is_claim || is_postgres == text.contains("SKIP LOCKED");
         let is_plain = text.starts_with("SELECT")
             || text.starts_with("WITH")
+            || text.starts_with("DELETE FROM early")
             || text.starts_with("UPDATE jobs SET attempts = attempts + 1");
         text.contains(words) && is_ours && is_plain
     };
@@ -130,6 +133,29 @@ async fn plan(store: &Store, statement: &str) -> String {
 async fn assert_uses(store: &Store, words: &str, index: &str) {
     let plan = plan(store, &caught(store, words)).await;
     assert!(plan.contains(index), "{words}: {index} is not in\n{plan}");
+}
+
+async fn what_a_batch_of_messages_asks_uses_an_index(store: &Store) {
+    let (account, conversation) = (store.id(), store.id());
+    let message = RemoteMessage::new("m1");
+    let mut tx = store.write().await;
+    messages::list_remote(&mut tx, &[(&account, &message)]).await.unwrap();
+    early::take(&mut tx, &[(&account, &message)]).await.unwrap();
+    turns::list_last(&mut tx, &[&conversation]).await.unwrap();
+    drop(tx);
+    let last = match store.which {
+        Open::Sqlite(_) => "SELECT (SELECT m.id FROM messages m",
+        Open::Postgres(_) => "CROSS JOIN LATERAL",
+    };
+    for (words, table) in [
+        ("FROM messages WHERE (account_id, remote_id) IN", "messages"),
+        ("DELETE FROM early", "early"),
+        (last, "messages"),
+    ] {
+        let plan = plan(store, &caught(store, words)).await;
+        let scans = [format!("SCAN {table}"), "SCAN m".into(), format!("Seq Scan on {table}")];
+        assert!(!scans.iter().any(|scan| plan.contains(scan)), "{words}:\n{plan}");
+    }
 }
 
 async fn the_claims_use_an_index(store: &Store) {

@@ -69,6 +69,7 @@ async fn raw(store: &Store, tx: &mut Tx, platform: &str, received: i64) -> Inbou
         body: b"{\"words\": 1}".to_vec(),
         attempts: 0,
         received_at: at(received),
+        traceparent: None,
     };
     inbound::insert_all(tx, std::slice::from_ref(&row)).await.unwrap();
     row

@@ -13,6 +13,7 @@ use super::early::Waiting;
 use super::message::{conversation, finish_new, message_payload, new_message, newest, put_waiting};
 use super::{Taken, Told, control, delete, early, referral, tap};
 use crate::app::App;
+use crate::config::MediaPolicy;
 use crate::flows::announce::{Announcement, announce_all};
 use crate::flows::events::{InboxAccount, Payload, started_conversation};
 use crate::flows::metadata::metadata;
@@ -42,13 +43,20 @@ impl<'a> New<'a> {
 }
 
 /// Messages one after the other that do not depend on each other.
-#[derive(Default)]
 pub(super) struct Run<'a> {
+    /// Whether nothing comes of them but events.
+    pub(super) is_plain: bool,
     all: Vec<New<'a>>,
     keys: HashSet<(&'a AccountId, &'a RemoteMessage)>,
 }
 
 impl<'a> Run<'a> {
+    pub(super) fn new(app: &App) -> Self {
+        // Of anything there may be something to keep, or to take away.
+        let is_plain = app.config.media.policy == MediaPolicy::Links;
+        Self { is_plain, all: Vec::new(), keys: HashSet::new() }
+    }
+
     /// Adds a message, and takes the others in first if it cannot be looked at together with them.
     pub(super) async fn add(
         &mut self,
@@ -71,7 +79,9 @@ impl<'a> Run<'a> {
     /// Takes in what there is.
     pub(super) async fn end(&mut self, app: &App, tx: &mut Tx) -> posta_store::Result<()> {
         self.keys.clear();
-        take(app, tx, &std::mem::take(&mut self.all)).await.map(drop)
+        let (_, is_plain) = take(app, tx, &std::mem::take(&mut self.all)).await?;
+        self.is_plain &= is_plain;
+        Ok(())
     }
 }
 
@@ -83,7 +93,8 @@ struct Fresh<'a> {
     last: Option<turns::Last>,
 }
 
-/// Stores messages and tells of them, but for those that the account has. No two may be the same.
+/// Stores messages and tells of them, but for those that the account has. No two may be the same. Returns
+/// what became of each, and whether nothing came of them but events.
 ///
 /// # Errors
 /// When the database failed; then nothing has happened.
@@ -91,9 +102,9 @@ pub(super) async fn take(
     app: &App,
     tx: &mut Tx,
     all: &[New<'_>],
-) -> posta_store::Result<Vec<Taken>> {
+) -> posta_store::Result<(Vec<Taken>, bool)> {
     if all.is_empty() {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), true));
     }
     let keys: Vec<_> = all.iter().map(New::key).collect();
     let known = messages::list_remote(tx, &keys).await?;
@@ -112,17 +123,18 @@ pub(super) async fn take(
         }
     }
     if new.is_empty() {
-        return Ok(taken);
+        return Ok((taken, true));
     }
     let mut threads = open(app, tx, &new).await?;
     if let [one] = new.as_slice()
         && let Some(conversation) = threads.get(&one.thread())
         && tap::is_known(app, tx, &one.told, conversation, one.message).await?
     {
-        return Ok(vec![Taken::Known; all.len()]);
+        return Ok((vec![Taken::Known; all.len()], true));
     }
     store(app, tx, &new, &mut threads).await?;
-    Ok(taken)
+    let is_plain = threads.values().all(|one| one.profile_due_at.is_none());
+    Ok((taken, is_plain))
 }
 
 type Threads<'a> = HashMap<(&'a AccountId, &'a RemoteThread), Conversation>;

@@ -36,7 +36,8 @@ pub async fn message(
     match message.direction {
         Direction::Incoming => {
             let new = [incoming::New { told: *told, message }];
-            Ok(incoming::take(app, tx, &new).await?.pop().unwrap_or(Taken::Known))
+            let (taken, _) = incoming::take(app, tx, &new).await?;
+            Ok(taken.first().copied().unwrap_or(Taken::Known))
         }
         Direction::Outgoing => outgoing(app, tx, told, message).await,
     }

@@ -6,6 +6,7 @@ mod delete;
 mod early;
 mod edit;
 mod fetch;
+mod hearers;
 mod incoming;
 mod message;
 mod purge;
@@ -15,21 +16,21 @@ mod referral;
 mod seek;
 mod tap;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use posta_core::event::{Direction, Event, What};
-use posta_core::id::{EventId, RemoteAccount};
+use posta_core::id::EventId;
 use posta_core::time::Timestamp;
-use posta_store::accounts::{self, Account};
+use posta_store::Tx;
+use posta_store::accounts::Account;
 use posta_store::events::Cause;
 use posta_store::inbound::{self, Inbound, State};
 use posta_store::messages::Origin;
-use posta_store::{Tx, workspaces};
 
 pub use self::control::Control;
 pub use self::early::catch_up;
 pub use self::fetch::fetch;
+use self::hearers::{Heard, heard, hearers, listeners};
 use self::incoming::Run;
 pub use self::message::{message, message_payload, note_newest};
 pub use self::purge::purge_some;
@@ -116,12 +117,11 @@ const EARLY: &str = "an echo waits for the answer of its send";
 const ECHO_WAIT: Duration = Duration::from_millis(200);
 
 /// Works off raw webhooks within the transaction, the first ones of them: one webhook can hold a
-/// thousand events, and others wait for this to end. Returns a step in the trace of each, which ends
-/// with it.
+/// thousand events, and others wait for this to end. Returns what was done.
 ///
 /// # Errors
 /// When the database failed; then nothing has happened and the webhooks stay pending.
-pub async fn receive(app: &App, tx: &mut Tx, rows: &[Inbound]) -> posta_store::Result<Vec<Step>> {
+pub async fn receive(app: &App, tx: &mut Tx, rows: &[Inbound]) -> posta_store::Result<Received> {
     let (mut steps, mut events) = (Vec::with_capacity(rows.len()), 0);
     let mut understood = Vec::with_capacity(rows.len());
     for row in rows {
@@ -141,7 +141,7 @@ pub async fn receive(app: &App, tx: &mut Tx, rows: &[Inbound]) -> posta_store::R
     let all =
         understood.iter().flat_map(|(row, place, events)| heard(row, place.as_deref(), events));
     let all: Vec<_> = all.collect();
-    let taken = take(app, tx, &all).await?;
+    let (taken, is_plain) = take(app, tx, &all).await?;
     let (mut rest, mut done) = (taken.as_slice(), Vec::new());
     for (row, _, events) in &understood {
         let (own, others) = rest.split_at(events.len());
@@ -153,7 +153,15 @@ pub async fn receive(app: &App, tx: &mut Tx, rows: &[Inbound]) -> posta_store::R
         }
     }
     inbound::update_done(tx, &done).await?;
-    Ok(steps)
+    Ok(Received { steps, is_plain })
+}
+
+/// Webhooks that were worked off.
+pub struct Received {
+    /// A step in the trace of each, which ends with this.
+    pub steps: Vec<Step>,
+    /// Whether nothing came of them but events: nothing to fetch, to keep, or to take away.
+    pub is_plain: bool,
 }
 
 /// Begins working off a webhook as a part of the trace that began when it came.
@@ -191,7 +199,7 @@ pub async fn receive_apart(app: &App, row: &Inbound) -> posta_store::Result<Opti
         let (position, name) = (one.cause.position, one.event.what.name());
         let mut tx = app.db.write().await?;
         match take(app, &mut tx, &[one]).await {
-            Ok(taken) => {
+            Ok((taken, _)) => {
                 tx.commit().await?;
                 all.extend(taken);
             }
@@ -210,25 +218,6 @@ pub async fn receive_apart(app: &App, row: &Inbound) -> posta_store::Result<Opti
         tx.commit().await?;
     }
     Ok(problem)
-}
-
-/// An event of a webhook.
-struct Heard<'a> {
-    row: &'a Inbound,
-    event: &'a Event,
-    cause: Cause,
-    traceparent: Option<&'a str>,
-}
-
-fn heard<'a>(
-    row: &'a Inbound,
-    traceparent: Option<&'a str>,
-    events: &'a [Event],
-) -> impl Iterator<Item = Heard<'a>> {
-    (0..).zip(events).map(move |(position, event)| {
-        let cause = Cause { inbound_id: row.id.clone(), position };
-        Heard { row, event, cause, traceparent }
-    })
 }
 
 fn parse(row: &Inbound) -> Result<Vec<Event>, String> {
@@ -284,58 +273,15 @@ pub async fn hurry_echoes(app: &App) -> posta_store::Result<()> {
     Ok(())
 }
 
-/// The accounts that hear of events, by platform and its id of them.
-type Hearers<'a> = HashMap<(&'a str, &'a RemoteAccount), Vec<Account>>;
-
-/// Finds the accounts that hear of events, locks their workspaces, and notes that they heard.
-async fn hearers<'a>(
+/// Takes in events of one transaction. Messages that people wrote one after the other are taken in
+/// together. Returns what became of each, and whether nothing came of them but events.
+async fn take(
     app: &App,
     tx: &mut Tx,
-    all: &'a [Heard<'a>],
-) -> posta_store::Result<Hearers<'a>> {
-    let mut wanted = BTreeMap::<&str, HashSet<&RemoteAccount>>::new();
-    for one in all.iter().filter(|one| one.event.what != What::TestSend) {
-        wanted.entry(&one.row.platform).or_default().insert(&one.event.account);
-    }
-    let mut hearers = Hearers::new();
-    for (platform, ids) in wanted {
-        let remotes: Vec<_> = ids.iter().map(|id| (*id).clone()).collect();
-        for account in accounts::list_by_remote(tx, platform, &remotes).await? {
-            if let Some(id) = ids.get(&account.remote_id) {
-                hearers.entry((platform, *id)).or_default().push(account);
-            }
-        }
-    }
-    let listening: BTreeSet<_> = all
-        .iter()
-        .flat_map(|one| listeners(&hearers, one))
-        .map(|account| (account.workspace_id.clone(), account.id.clone()))
-        .collect();
-    let (mut workspaces, accounts): (Vec<_>, Vec<_>) = listening.into_iter().unzip();
-    workspaces.dedup();
-    workspaces::lock_all(tx, &workspaces).await?;
-    if !accounts.is_empty() {
-        accounts::update_last_event(tx, &accounts, app.clock.now()).await?;
-    }
-    Ok(hearers)
-}
-
-/// The accounts that hear of an event: only what was signed by the app they are connected through;
-/// otherwise one customer's app secret could forge another's messages.
-fn listeners<'a>(
-    hearers: &'a Hearers<'_>,
-    heard: &'a Heard<'_>,
-) -> impl Iterator<Item = &'a Account> {
-    let accounts = hearers.get(&(heard.row.platform.as_str(), &heard.event.account));
-    let accounts = accounts.into_iter().flatten();
-    accounts.filter(|one| heard.row.verified_by.contains(&one.oauth_app_id))
-}
-
-/// Takes in events of one transaction. Messages that people wrote one after the other are taken in
-/// together. Returns what became of each.
-async fn take(app: &App, tx: &mut Tx, all: &[Heard<'_>]) -> posta_store::Result<Vec<Taken>> {
+    all: &[Heard<'_>],
+) -> posta_store::Result<(Vec<Taken>, bool)> {
     let hearers = hearers(app, tx, all).await?;
-    let (mut run, mut became) = (Run::default(), Vec::with_capacity(all.len()));
+    let (mut run, mut became) = (Run::new(app), Vec::with_capacity(all.len()));
     for one in all {
         let Heard { row, event, cause, traceparent } = one;
         if event.what == What::TestSend {
@@ -360,6 +306,7 @@ async fn take(app: &App, tx: &mut Tx, all: &[Heard<'_>]) -> posta_store::Result<
                 }
                 _ => {
                     run.end(app, tx).await?;
+                    run.is_plain = false;
                     apply(app, tx, &told, event).await?
                 }
             };
@@ -375,7 +322,7 @@ async fn take(app: &App, tx: &mut Tx, all: &[Heard<'_>]) -> posta_store::Result<
         became.push(taken);
     }
     run.end(app, tx).await?;
-    Ok(became)
+    Ok((became, run.is_plain))
 }
 
 async fn apply(
