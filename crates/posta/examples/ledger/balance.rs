@@ -96,7 +96,9 @@ impl Balance {
         let unique: BTreeSet<String> = announced.iter().map(ToString::to_string).collect();
         self.expect("announced more than once", repeated(&announced));
         let stored: BTreeSet<String> = books.stored.keys().cloned().collect();
+        self.expect("stored, and nobody wrote it", missing(&stored, &notes.written));
         self.expect("stored and not announced", missing(&stored, &unique));
+        self.expect("announced and not stored", missing(&unique, &stored));
         self.expect("message.sent more than once", repeated(&of("message.sent")));
         self.expect("places that are missing in the event log", books.holes.clone());
     }
