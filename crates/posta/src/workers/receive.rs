@@ -29,8 +29,33 @@ async fn work(app: &App) -> posta_store::Result<bool> {
     match AssertUnwindSafe(work_together(app)).catch_unwind().await {
         Ok(Ok(may_be_more)) => Ok(may_be_more),
         // One bad webhook must not hold up the batch it is in.
-        Ok(Err(_)) | Err(_) => Ok(work_apart(app).await? > 0),
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "webhooks are worked off one by one");
+            work_to_the_bad_one(app).await
+        }
+        Err(_) => work_to_the_bad_one(app).await,
     }
+}
+
+/// Works off webhooks one by one until the bad one is set aside: together they would fail again. Returns
+/// whether there may be more.
+async fn work_to_the_bad_one(app: &App) -> posta_store::Result<bool> {
+    for _ in 0..BATCH {
+        match work_apart(app).await? {
+            Met::Nothing => return Ok(false),
+            Met::Bad => return Ok(true),
+            Met::Good if app.stop.is_cancelled() => return Ok(true),
+            Met::Good => {}
+        }
+    }
+    Ok(true)
+}
+
+/// What was met at the head of the queue.
+enum Met {
+    Nothing,
+    Good,
+    Bad,
 }
 
 /// Works off a batch in one transaction. Returns whether there may be more.
@@ -40,6 +65,10 @@ async fn work_together(app: &App) -> posta_store::Result<bool> {
     let mut tx = app.db.write().await?;
     let rows = inbound::claim(&mut tx, now, now, BATCH).await?;
     let received = receive(app, &mut tx, &rows).await?;
+    for row in rows.iter().skip(received.steps.len()) {
+        // It keeps its place before those that came after it.
+        inbound::update_due(&mut tx, &row.id, row.received_at, None).await?;
+    }
     tx.commit().await?;
     if received.is_plain {
         app.wake.announced();
@@ -51,8 +80,8 @@ async fn work_together(app: &App) -> posta_store::Result<bool> {
 }
 
 /// Works off the webhook at the head of the queue, event by event; what cannot be taken in waits,
-/// with the reason, and others go on. Returns how many webhooks.
-async fn work_apart(app: &App) -> posta_store::Result<usize> {
+/// with the reason, and others go on.
+async fn work_apart(app: &App) -> posta_store::Result<Met> {
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
     let rows = inbound::claim(&mut tx, now, now, 1).await?;
@@ -61,12 +90,15 @@ async fn work_apart(app: &App) -> posta_store::Result<usize> {
         inbound::update_due(&mut tx, &row.id, later(app, row), Some(STOPPED)).await?;
     }
     tx.commit().await?;
+    let mut met = Met::Nothing;
     for row in &rows {
+        met = Met::Good;
         let problem = match AssertUnwindSafe(receive_apart(app, row)).catch_unwind().await {
             Ok(problem) => problem?,
             Err(_) => Some("the program failed over it; see the log".to_owned()),
         };
         if let Some(problem) = problem {
+            met = Met::Bad;
             tracing::error!(inbound.id = %row.id, problem, "a webhook cannot be worked off");
             let mut tx = app.db.write().await?;
             inbound::update_due(&mut tx, &row.id, later(app, row), Some(&problem)).await?;
@@ -74,7 +106,7 @@ async fn work_apart(app: &App) -> posta_store::Result<usize> {
         }
     }
     app.wake.of_news();
-    Ok(rows.len())
+    Ok(met)
 }
 
 /// Why a webhook waits over which the program ended.

@@ -132,8 +132,8 @@ pub(super) async fn take(
     {
         return Ok((vec![Taken::Known; all.len()], true));
     }
-    store(app, tx, &new, &mut threads).await?;
-    let is_plain = threads.values().all(|one| one.profile_due_at.is_none());
+    let is_alone = store(app, tx, &new, &mut threads).await?;
+    let is_plain = is_alone && threads.values().all(|one| one.profile_due_at.is_none());
     Ok((taken, is_plain))
 }
 
@@ -159,13 +159,15 @@ async fn open<'a>(app: &App, tx: &mut Tx, all: &[New<'a>]) -> posta_store::Resul
     Ok(threads)
 }
 
+/// Stores messages that the account does not have. Returns whether nothing had come before them.
 async fn store<'a>(
     app: &App,
     tx: &mut Tx,
     all: &[New<'a>],
     threads: &mut Threads<'a>,
-) -> posta_store::Result<()> {
+) -> posta_store::Result<bool> {
     let mut waiting = early::take(tx, &Vec::from_iter(all.iter().map(New::key))).await?;
+    let is_alone = waiting.is_empty();
     let webhooks = all.iter().filter(|one| turns::counts(app, &one.told));
     let ids: HashSet<&ConversationId> =
         webhooks.filter_map(|one| threads.get(&one.thread())).map(|one| &one.id).collect();
@@ -191,7 +193,7 @@ async fn store<'a>(
         }
         waiting.finish(app, tx, &new.told, &stored).await?;
     }
-    Ok(())
+    Ok(is_alone)
 }
 
 /// Makes the row of a message, changes its conversation, and says what there is to announce.
